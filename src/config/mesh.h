@@ -1,0 +1,115 @@
+// The mesh as its owner describes it: mesh.toml, typed and checked. Read by everything above; never written by it.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/process.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace meshops {
+
+MESHOPS_ERROR_CODES(ConfigCode, "config", not_found, unreadable, syntax, unknown_key, wrong_type, bad_value, duplicate,
+                    missing_key, conflict);
+
+enum class GatewayKind { openclaw, http };
+enum class RuntimeKind { process, systemd_system, systemd_user, docker };
+enum class Profile { normal, cautious, observe_only };
+enum class Discover { off, observe, supervise };
+
+std::string_view text(GatewayKind kind);   // "openclaw", "http"
+std::string_view text(RuntimeKind kind);   // "process", "systemd-system", …
+std::string_view text(Profile profile);    // "normal", …
+
+struct NodeSpec {
+  std::string name;
+  std::string address;  // IP or DNS name
+  std::uint16_t port = 0;  // 0: the default of whoever connects
+  std::uint16_t ssh_port = 22;
+  std::string user = "meshops";
+};
+
+struct GatewaySpec {
+  std::string name;
+  std::string node;
+  GatewayKind kind = GatewayKind::openclaw;
+  RuntimeKind runtime = RuntimeKind::process;
+  std::vector<std::string> command;
+  Environment environment;
+  std::filesystem::path working_dir;
+  std::string unit;
+  std::string user;
+  std::string container;
+  std::optional<std::uint16_t> port;
+  std::filesystem::path config;
+  std::filesystem::path state_dir;
+  std::string url;
+  bool canary = false;
+  bool enabled = true;
+};
+
+/// How patient and how bold meshops is. Every number a person may ask about stands here.
+struct Limits {
+  Profile profile = Profile::normal;
+  Duration probe_interval = std::chrono::seconds(5);
+  Duration probe_timeout = std::chrono::seconds(5);
+  Duration start_floor = std::chrono::seconds(180);
+  Duration start_cap = std::chrono::minutes(20);
+  unsigned hang_misses = 3;
+  Duration backoff_first{};
+  Duration backoff_base = std::chrono::seconds(1);
+  Duration backoff_max = std::chrono::minutes(5);
+  Duration backoff_reset = std::chrono::minutes(10);
+  std::uint64_t log_max_bytes = 10U << 20;
+  unsigned log_keep = 5;
+};
+
+struct Mesh {
+  std::filesystem::path source;  // empty: no file, all defaults
+  std::string name = "home";
+  std::string node;              // this machine
+  std::filesystem::path socket;
+  std::filesystem::path state_dir;
+  std::string log_level = "info";
+  Discover discover = Discover::supervise;
+  Limits limits;
+  std::vector<NodeSpec> nodes;      // at least this one
+  std::vector<GatewaySpec> gateways;
+
+  std::vector<GatewaySpec> gateways_of(const std::string& node_name) const;
+};
+
+/// What the environment says; a value, so that the parser stays pure.
+struct Surroundings {
+  std::string host_name;
+  bool root = false;
+  Environment environment;  // HOME, XDG_*, MESHOPS_CONFIG
+  static Surroundings of_this_process();
+};
+
+/// Text → Mesh, or every fault found in it (at most 20), each "file:line:column: what was found, what was expected".
+struct Faults {
+  std::vector<Error> faults;
+};
+std::expected<Mesh, Faults> parse_mesh(std::string_view text, const std::filesystem::path& file,
+                                       const Surroundings& around);
+/// A mesh of one node, from no file.
+Mesh default_mesh(const Surroundings& around);
+
+/// --config, $MESHOPS_CONFIG, ~/.config/meshops/mesh.toml, /etc/meshops/mesh.toml: the first that is named or exists.
+std::optional<std::filesystem::path> find_mesh_file(const std::optional<std::filesystem::path>& flag,
+                                                    const Surroundings& around);
+Result<Mesh> load_mesh(const std::optional<std::filesystem::path>& flag, const Surroundings& around);
+
+/// The mesh with every default filled in, as TOML that parses back to the same (`meshops config show`).
+std::string to_toml(const Mesh& mesh);
+/// The same as JSON, schema meshops.config/1.
+std::string to_json(const Mesh& mesh);
+/// A commented file with every key and its default (`meshops config init`).
+std::string example_toml();
+
+}  // namespace meshops
