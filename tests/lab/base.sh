@@ -10,7 +10,7 @@ SUITE=bookworm
 PACKAGES=(
   systemd-sysv dbus dbus-user-session libpam-systemd openssh-server openssh-client serf fail2ban ufw nftables
   cron restic git curl ca-certificates libatomic1 iproute2 iputils-ping procps kmod sqlite3
-  python3 python3-systemd
+  faketime python3
 )
 # Raise this when what happens after debootstrap changes.
 RECIPE=1

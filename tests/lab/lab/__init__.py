@@ -1,0 +1,13 @@
+"""The lab: real nodes with a real systemd, on a private network, with faults injected for real.
+
+    with Lab(nodes=["alpha", "beta"]) as lab:
+        lab["alpha"].run("systemctl start openclaw-gateway")
+        lab.link("alpha", "beta").cut("alpha")           # beta hears nothing from alpha any more
+"""
+
+from .base import LabError, Result, Timeout, interruptible, run, say, wait_until
+from .core import Lab, find_meshops, openclaw_dir, sweep, why_not
+from .node import Node
+
+__all__ = ["Lab", "LabError", "Node", "Result", "Timeout", "find_meshops", "interruptible", "openclaw_dir", "run", "say",
+           "sweep", "wait_until", "why_not"]
