@@ -5,9 +5,10 @@
         lab.link("alpha", "beta").cut("alpha")           # beta hears nothing from alpha any more
 """
 
+from . import faults
 from .base import LabError, Result, Timeout, interruptible, run, say, wait_until
 from .core import Lab, find_meshops, openclaw_dir, sweep, why_not
 from .node import Node
 
-__all__ = ["Lab", "LabError", "Node", "Result", "Timeout", "find_meshops", "interruptible", "openclaw_dir", "run", "say",
+__all__ = ["Lab", "LabError", "Node", "Result", "Timeout", "faults", "find_meshops", "interruptible", "openclaw_dir", "run", "say",
            "sweep", "wait_until", "why_not"]

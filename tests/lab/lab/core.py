@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -94,6 +95,11 @@ class Lab:
         self._register.write_text(json.dumps({
             "pid": os.getpid(), "start_time": start_time(os.getpid()), "dir": str(self.dir),
             "netns": f"mlab-{self.id}", "cgroup": str(self.cgroup)}))
+        # It reads the end of the pipe when this process is gone, however that came, and then clears up.
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); sys.stdin.read()\n"
+             "import lab; lab.sweep()", HERE], stdin=subprocess.PIPE, start_new_session=True)
+        self.finalizers.add("guardian", self._dismiss_guardian)
         base = subprocess.run(["bash", HERE / "base.sh"], stdout=subprocess.PIPE, text=True)  # its progress is for people
         if base.returncode:
             raise LabError(f"base.sh failed with exit code {base.returncode}")
@@ -177,6 +183,10 @@ class Lab:
     def __exit__(self, *_):
         self.close()
 
+    def _dismiss_guardian(self):
+        self._guardian.kill()
+        self._guardian.wait()
+
     def _remove_dir(self):
         if any(str(self.dir) in line for line in Path("/proc/self/mounts").read_text().splitlines()):
             raise LabError(f"{self.dir} still has mounts")
@@ -202,6 +212,11 @@ def _own_cgroup():
 
 
 def remove_cgroup(path):
+    """Ends whatever still runs in a cgroup of ours, and removes it."""
+    try:
+        (Path(path) / "cgroup.kill").write_text("1")
+    except OSError:
+        pass                                           # gone, or a kernel before 5.14: then rmdir tells
     for directory, _, _ in sorted(os.walk(path), key=lambda entry: -len(entry[0])):
         for _ in range(50):
             try:
@@ -214,21 +229,26 @@ def remove_cgroup(path):
 
 
 def sweep():
-    """Clears what killed runs left: their nodes died with them, but mounts and the namespace stay."""
+    """Clears what killed runs left: nodes, mounts, the namespace."""
     if not REGISTER.is_dir():
         return
-    for entry in REGISTER.glob("*.json"):
+    for entry in [*REGISTER.glob("*.json"), *REGISTER.glob("*.clearing")]:
         try:
             left = json.loads(entry.read_text())
             if start_time(left["pid"]) == left["start_time"]:
                 continue                               # alive: somebody else's lab
         except (OSError, ValueError, KeyError):
             continue
+        claimed = entry.with_suffix(".clearing")
+        try:
+            entry.rename(claimed)                      # the guardian and a new lab may both be here: one does it
+        except OSError:
+            continue
         say(f"clearing what run {entry.stem} left behind")
+        remove_cgroup(left["cgroup"])                  # an init of a node outlives a killed nspawn
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
         for mount in sorted((m for m in mounts if m.startswith(left["dir"] + "/")), reverse=True):
             run(["umount", "-l", mount], check=False)
         run(["ip", "netns", "delete", left["netns"]], check=False)
-        remove_cgroup(left["cgroup"])
         shutil.rmtree(left["dir"], ignore_errors=True)
-        entry.unlink(missing_ok=True)
+        claimed.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ It never touches the host outside its own directory, its cgroup and its network 
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import time
@@ -291,6 +290,3 @@ class Node:
     def __repr__(self):
         return f"<node {self.name} {self.address} {'up' if self.running() else 'off'}>"
 
-
-def quote(words):
-    return shlex.join(str(w) for w in words)
