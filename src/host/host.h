@@ -1,5 +1,6 @@
-// The Host seam: a machine as we read and change it. LocalHost is this one; RootedHost a directory that holds a root file
-// system, where nothing can run. Called by rules, diagnosis, discovery and runtimes; decides nothing.
+// The Host seam: a machine as we read and change it. LocalHost is this one; RootedHost a directory that holds
+// a root file system, where nothing can run. Called by rules, diagnosis, discovery and runtimes; decides
+// nothing.
 #pragma once
 
 #include <sys/types.h>
@@ -35,15 +36,15 @@ struct ProcessInfo {
   pid_t parent = 0;
   std::string comm;
   std::vector<std::string> argv;
-  std::string exe;        // empty where we may not look
+  std::string exe;  // empty where we may not look
   std::string cwd;
-  char state = '?';       // R S D T t Z …, as in proc(5)
+  char state = '?';  // R S D T t Z …, as in proc(5)
   uid_t uid = 0;
-  Duration cpu{};         // user + system so far
-  Duration started{};     // since boot
+  Duration cpu{};                 // user + system so far
+  Duration started{};             // since boot
   std::uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat: with the pid it names a process for ever
-  std::uint64_t rss = 0;  // bytes
-  std::string cgroup;     // of the unified (or name=systemd) hierarchy: "/system.slice/x.service"
+  std::uint64_t rss = 0;          // bytes
+  std::string cgroup;             // of the unified (or name=systemd) hierarchy: "/system.slice/x.service"
 };
 
 /// A listening socket and who holds it.
@@ -55,6 +56,8 @@ struct ListenerInfo {
   std::uint64_t inode = 0;
   std::vector<pid_t> pids;  // empty where we may not look
 };
+/// Whether listeners_on() shall say who holds the sockets.
+enum class Owners { wanted, unwanted };
 
 struct FileSystemInfo {
   std::string mount_point;
@@ -66,12 +69,12 @@ struct FileSystemInfo {
 };
 
 struct JournalQuery {
-  std::string unit;                 // _SYSTEMD_UNIT, or _SYSTEMD_USER_UNIT with `uid`
-  std::optional<uid_t> uid;         // a user's unit
-  std::string identifier;           // SYSLOG_IDENTIFIER
-  std::string after_cursor;         // strictly after it
+  std::string unit;  // _SYSTEMD_UNIT, or _SYSTEMD_USER_UNIT with `uid`; also what systemd says about it
+  std::optional<uid_t> uid;  // a user's unit
+  std::string identifier;    // SYSLOG_IDENTIFIER
+  std::string after_cursor;  // strictly after it
   std::optional<WallTime> since;
-  std::size_t last = 0;             // only the last so many; 0 = from the start
+  std::size_t last = 0;  // only the last so many; 0 = from the start
   std::size_t at_most = 1000;
 };
 struct JournalEntry {
@@ -87,7 +90,7 @@ struct ContainerInfo {
   std::string id;
   std::string name;
   std::string image;
-  std::string state;   // running, exited, restarting, paused, dead, created
+  std::string state;  // running, exited, restarting, paused, dead, created
   pid_t pid = 0;
   int exit_code = 0;
   bool oom_killed = false;
@@ -109,23 +112,36 @@ class Host {
   virtual ~Host() = default;
   virtual bool live() const = 0;  // false: files only
 
-  virtual Result<std::string> read(const std::filesystem::path& path, std::size_t limit = kReadLimit) const = 0;
-  virtual Status write(const std::filesystem::path& path, std::string_view bytes, const WriteOptions& options) = 0;
+  virtual Result<std::string> read(const std::filesystem::path& path,
+                                   std::size_t limit = kReadLimit) const = 0;
+  virtual Status write(const std::filesystem::path& path, std::string_view bytes,
+                       const WriteOptions& options) = 0;
   /// Does not follow a last symbolic link.
   virtual Result<FileInfo> stat(const std::filesystem::path& path) const = 0;
   virtual Result<std::vector<std::string>> list(const std::filesystem::path& directory) const = 0;
   /// Target of a symbolic link.
   virtual Result<std::string> read_link(const std::filesystem::path& path) const = 0;
 
+  /// Of /etc/passwd only: a directory service could be far away, and hang.
   virtual Result<std::vector<Account>> accounts() const = 0;
+  /// All of them, with every member filled as far as we may look. Reads several files of each process: not
+  /// for probes.
   virtual Result<std::vector<ProcessInfo>> processes() const = 0;
+  /// For probes: without argv, exe and cwd. Never waits for the process, however stuck it is. `process.gone`
+  /// (ProcessCode) if there is none.
   virtual Result<ProcessInfo> process(pid_t pid) const = 0;
+  /// The same with argv, exe and cwd.
+  virtual Result<ProcessInfo> process_details(pid_t pid) const = 0;
   /// NAME=value of a running process, only the names asked for; needs to be its owner or root.
   virtual Result<Environment> process_environment(pid_t pid, const std::vector<std::string>& names) const = 0;
   virtual Result<std::vector<ListenerInfo>> listeners() const = 0;
-  /// The same for one TCP port, without reading every process: cheap enough for a probe.
-  virtual Result<std::vector<ListenerInfo>> listeners_on(std::uint16_t port) const = 0;
+  /// The same for one TCP port, cheap enough for a probe: every process is read only when a socket is seen
+  /// for the first time, after that its holders are only checked. A process that inherits the socket later is
+  /// not noticed.
+  virtual Result<std::vector<ListenerInfo>> listeners_on(std::uint16_t port,
+                                                         Owners owners = Owners::wanted) const = 0;
   virtual Result<std::vector<FileSystemInfo>> file_systems() const = 0;
+  /// Oldest first. At most 8 MiB of text (of `last` ones the newest), each message at most 64 KiB.
   virtual Result<std::vector<JournalEntry>> journal(const JournalQuery& query) const = 0;
 };
 

@@ -31,12 +31,12 @@ struct UnitState {
   std::string restart;          // always, on-failure, no …
   std::string fragment_path;
   std::vector<std::string> drop_ins;
-  std::vector<std::string> exec_start;  // argv of the first ExecStart=
-  std::vector<std::string> environment; // "A=b", from Environment= only
+  std::vector<std::string> exec_start;   // argv of the first ExecStart=
+  std::vector<std::string> environment;  // "A=b", from Environment= only
   std::string working_directory;
-  std::string user;             // User= of the unit
+  std::string user;  // User= of the unit
   std::string control_group;
-  std::string invocation_id;    // hex, new with every start
+  std::string invocation_id;  // hex, new with every start
   pid_t main_pid = 0;
   std::optional<Exit> last_exit;  // of the main process; nothing if it never ended
   unsigned restarts = 0;          // NRestarts
@@ -46,7 +46,7 @@ struct UnitState {
   Duration cpu{};                 // CPUUsageNSec of the control group
   std::uint64_t memory = 0;       // MemoryCurrent, bytes; 0 unknown
   bool needs_daemon_reload = false;
-  bool has_job = false;           // a start/stop job is queued or running
+  bool has_job = false;  // a start/stop job is queued or running
 };
 
 /// One bus connection to one manager. Not shared between threads; lives on the executor it was given.
@@ -66,8 +66,8 @@ class Services {
   virtual boost::asio::awaitable<Status> reset_failed(std::string name) = 0;
   /// To the main process only.
   virtual boost::asio::awaitable<Status> kill_main(std::string name, int signal) = 0;
-  /// Calls back (on the executor) with the new state whenever the manager says that the unit changed. Until the handle
-  /// goes. Also called once after a lost and regained bus connection.
+  /// Calls back (on the executor) with the new state whenever the manager says that the unit changed. Until
+  /// the handle goes. Also called once after a lost and regained bus connection.
   class Watch {
    public:
     virtual ~Watch() = default;
@@ -75,7 +75,8 @@ class Services {
   virtual std::unique_ptr<Watch> watch(std::string name, std::function<void(const UnitState&)> changed) = 0;
 };
 
-/// The system manager (`user` empty) or that user's manager. Needs no login session: root reaches a lingering user's bus.
+/// The system manager (`user` empty) or that user's manager. Needs no login session: root reaches a lingering
+/// user's bus.
 Result<std::unique_ptr<Services>> connect_services(boost::asio::any_io_executor executor,
                                                    std::optional<Account> user);
 

@@ -1,0 +1,116 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "host/file_systems.h"
+#include "host/host.h"
+#include "host/journal.h"
+#include "host/list_directory.h"
+#include "host/proc.h"
+#include "host/sockets.h"
+
+namespace meshops {
+
+namespace fs = std::filesystem;
+
+FileInfo file_info(const struct stat& st) {
+  FileInfo out;
+  out.kind = S_ISREG(st.st_mode)    ? FileInfo::Kind::regular
+             : S_ISDIR(st.st_mode)  ? FileInfo::Kind::directory
+             : S_ISLNK(st.st_mode)  ? FileInfo::Kind::symlink
+             : S_ISSOCK(st.st_mode) ? FileInfo::Kind::socket
+                                    : FileInfo::Kind::other;
+  out.mode = st.st_mode & 07777U;
+  out.uid = st.st_uid;
+  out.gid = st.st_gid;
+  out.size = static_cast<std::uint64_t>(std::max<off_t>(0, st.st_size));
+  auto since_epoch = std::chrono::seconds(st.st_mtim.tv_sec) + std::chrono::nanoseconds(st.st_mtim.tv_nsec);
+  out.modified = WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch));
+  return out;
+}
+
+Result<std::vector<std::string>> list_directory(Fd directory, const fs::path& shown) {
+  std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(directory.get()), ::closedir);
+  if (!stream) return fail(file_error(errno, "list", shown));
+  directory.release();  // the stream closes it
+  std::vector<std::string> out;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    std::string_view name(entry->d_name);
+    if (name == "." || name == "..") continue;
+    if (out.size() == kMostNames)
+      return fail(FileCode::too_large, "cannot list {}: it has more than {} entries", shown.string(),
+                  kMostNames);
+    out.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) return fail(file_error(errno, "list", shown));
+  std::ranges::sort(out);
+  return out;
+}
+
+namespace {
+
+class LocalHost final : public Host {
+ public:
+  bool live() const override { return true; }
+
+  Result<std::string> read(const fs::path& path, std::size_t limit) const override {
+    return read_file(path, limit);
+  }
+  Status write(const fs::path& path, std::string_view bytes, const WriteOptions& options) override {
+    return write_file_atomic(path, bytes, options);
+  }
+  Result<FileInfo> stat(const fs::path& path) const override {
+    struct stat st{};
+    if (::lstat(path.c_str(), &st) != 0) return fail(file_error(errno, "look at", path));
+    return file_info(st);
+  }
+  Result<std::vector<std::string>> list(const fs::path& path) const override {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return fail(file_error(errno, "list", path));
+    return list_directory(std::move(fd), path);
+  }
+  Result<std::string> read_link(const fs::path& path) const override {
+    std::array<char, 4096> target;  // PATH_MAX
+    ssize_t n = ::readlink(path.c_str(), target.data(), target.size());
+    if (n < 0) return fail(file_error(errno, "read the link", path));
+    return std::string(target.data(), static_cast<std::size_t>(n));
+  }
+
+  Result<std::vector<Account>> accounts() const override {
+    return proc::parse_passwd(TRY(read_file("/etc/passwd")));
+  }
+  Result<std::vector<ProcessInfo>> processes() const override { return proc::read_processes(); }
+  Result<ProcessInfo> process(pid_t pid) const override {
+    return proc::read_process(pid, proc::Depth::basics);
+  }
+  Result<ProcessInfo> process_details(pid_t pid) const override {
+    return proc::read_process(pid, proc::Depth::everything);
+  }
+  Result<Environment> process_environment(pid_t pid, const std::vector<std::string>& names) const override {
+    return proc::read_environment(pid, names);
+  }
+  Result<std::vector<ListenerInfo>> listeners() const override { return sockets_.all(); }
+  Result<std::vector<ListenerInfo>> listeners_on(std::uint16_t port, Owners owners) const override {
+    return sockets_.on_port(port, owners);
+  }
+  Result<std::vector<FileSystemInfo>> file_systems() const override { return local_file_systems(); }
+  Result<std::vector<JournalEntry>> journal(const JournalQuery& query) const override {
+    return read_journal(query);
+  }
+
+ private:
+  mutable Sockets sockets_;  // its memory only saves work: what it answers does not depend on it
+};
+
+}  // namespace
+
+std::unique_ptr<Host> local_host() { return std::make_unique<LocalHost>(); }
+
+}  // namespace meshops
