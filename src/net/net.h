@@ -1,5 +1,5 @@
-// The Net seam: what other programs answer, over TCP or a UNIX socket. Called by probes, the engine client and the CLI.
-// Every call has a limit on time and size; nothing here retries, and nothing follows a redirect.
+// The Net seam: what other programs answer, over TCP or a UNIX socket. Called by probes, the engine client
+// and the CLI. Every call has a limit on time and size; nothing here retries, and nothing follows a redirect.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -15,8 +15,8 @@
 
 namespace meshops {
 
-MESHOPS_ERROR_CODES(NetCode, "net", bad_url, unresolved, refused, unreachable, timed_out, closed, not_http, too_large,
-                    not_permitted, no_socket, io);
+MESHOPS_ERROR_CODES(NetCode, "net", bad_url, unresolved, refused, unreachable, timed_out, closed, not_http,
+                    too_large, not_permitted, no_socket, bad_status, io);
 
 /// Where to connect: a TCP host and port, or the path of a UNIX socket.
 struct Endpoint {
@@ -67,9 +67,9 @@ Result<Url> parse_url(std::string_view text);
 /// One request from a program without an event loop (the CLI).
 Result<HttpAnswer> http_blocking(HttpRequest request);
 
-/// Server-sent lines: calls `on_line` for each line of a long answer as it comes (the engine's /events, the agent's watch
-/// stream), until the server closes, `on_line` returns false or the coroutine is cancelled. No limit on the whole time;
-/// `request.limit` bounds the wait for the answer's head.
+/// Server-sent lines: calls `on_line` for each line of a long answer as it comes (the engine's /events, the
+/// agent's watch stream), until the server closes, `on_line` returns false or the coroutine is cancelled. No
+/// limit on the whole time; `request.limit` bounds the wait for the answer's head.
 boost::asio::awaitable<Status> http_lines(HttpRequest request, std::function<bool(std::string_view)> on_line);
 
 }  // namespace meshops

@@ -1,5 +1,5 @@
-// A small HTTP/1.1 server on a UNIX socket: what the agent's API stands on. Peer credentials come with each request.
-// Knows nothing of what is served. Bodies and heads are bounded; a slow or silent client is dropped.
+// A small HTTP/1.1 server on a UNIX socket: what the agent's API stands on. Peer credentials come with each
+// request. Knows nothing of what is served. Bodies and heads are bounded; a slow or silent client is dropped.
 #pragma once
 
 #include <sys/types.h>
@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace meshops {
 
@@ -31,7 +33,13 @@ struct ServedAnswer {
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
+  /// A long answer: asked for piece after piece, each sent at once, until it gives nothing. `body` goes
+  /// first. When the client leaves, the coroutine that waits in it is cancelled (it ends with
+  /// operation_aborted).
+  std::function<boost::asio::awaitable<std::optional<std::string>>()> stream;
 };
+/// Called once per request; several at a time, one per connection. An answer is owed even if the client has
+/// gone: a handler is never cancelled half-way, except when the server itself goes.
 using Handler = std::function<boost::asio::awaitable<ServedAnswer>(ServedRequest)>;
 
 class UnixServer {
@@ -43,8 +51,12 @@ class UnixServer {
     std::string group;
     std::size_t max_connections = 64;
     std::size_t body_limit = 1U << 20;
+    /// For a whole request to come, for a piece of an answer to be taken, and between requests.
+    Duration idle_limit = std::chrono::seconds(30);
   };
-  /// Binds; a stale socket of a dead server is replaced, a live one is an error ("another agent listens on …").
+  /// Binds; a stale socket of a dead server is replaced, a live one is an error ("another agent listens on
+  /// …"). Makes the directory if it is missing. A lock file beside the socket (PATH.lock) decides between two
+  /// that start at once.
   static Result<std::unique_ptr<UnixServer>> listen(boost::asio::any_io_executor executor, Options options,
                                                     Handler handler);
   virtual ~UnixServer() = default;  // closes and removes the socket file
