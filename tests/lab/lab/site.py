@@ -73,8 +73,12 @@ class Site:
     def command(self):
         if self.gateway == "standin":
             return ["/usr/bin/python3", "/opt/lab/standin_gateway.py", "gateway", "--port", str(PORT)]
-        return ["/opt/openclaw/node_modules/.bin/node", "--max-old-space-size=2048",
-                "/opt/openclaw/node_modules/openclaw/dist/index.js", "gateway", "--port", str(PORT)]
+        # The installed unit starts dist/index.js, which keeps the name "node"; openclaw.mjs, what people type,
+        # renames itself to openclaw-gateway. Both are in the field.
+        node, package = "/opt/openclaw/node_modules/.bin/node", "/opt/openclaw/node_modules/openclaw"
+        if self.runtime == "process":
+            return [node, f"{package}/openclaw.mjs", "gateway", "run", "--port", str(PORT)]
+        return [node, "--max-old-space-size=2048", f"{package}/dist/index.js", "gateway", "--port", str(PORT)]
 
     def environment(self):
         path = "/opt/openclaw/node_modules/.bin:/usr/local/bin:/usr/bin:/bin"
@@ -136,16 +140,18 @@ class Site:
         shipped = REPO / "packaging/systemd/meshops-agent.service"
         return shipped.read_text() if shipped.exists() else AGENT_UNIT
 
-    def install(self):
+    def install(self, agent=True):
         """Writes everything and starts it all, as a person would; returns without waiting for ready."""
         node = self.node
         self.write_gateway_config()
-        node.write(CONFIG, self.mesh_toml(), mode=0o640)
-        node.write("/etc/systemd/system/meshops-agent.service", self.agent_unit())
         if self.runtime != "process":
             self.write_gateway_unit()
             node.systemctl("daemon-reload", user=self.user)
             node.systemctl("enable", "--now", UNIT, user=self.user)
+        if not agent:
+            return self
+        node.write(CONFIG, self.mesh_toml(), mode=0o640)
+        node.write("/etc/systemd/system/meshops-agent.service", self.agent_unit())
         node.systemctl("daemon-reload")
         node.systemctl("enable", "--now", "meshops-agent.service")
         return self
@@ -178,10 +184,21 @@ class Site:
     def agent_pid(self):
         return int(self.node.sh("systemctl show -P MainPID meshops-agent.service"))
 
+    def http(self, path):
+        """The status code of the gateway's own answer, asked from inside the node; 0 when there is none."""
+        return int(self.node.sh(f"curl -s -m 2 -o /dev/null -w '%{{http_code}}' http://127.0.0.1:{PORT}{path}",
+                                check=False) or 0)
+
     def gateway_pid(self):
-        """The pid by the name of the process, not by what meshops says."""
-        pids = self.node.sh("pgrep -x openclaw-gatewa", check=False).split()
-        return int(pids[0]) if len(pids) == 1 else None
+        """The gateway's pid by what the node itself knows, not by what meshops says; None when it is not there."""
+        if self.runtime == "process":
+            pids = self.node.sh(f"pgrep -u {USER} -x openclaw-gatewa", check=False).split()
+            return int(pids[0]) if len(pids) == 1 else None
+        pid = self.systemctl_show("MainPID")
+        return int(pid) or None
+
+    def systemctl_show(self, *properties):
+        return self.node.systemctl("show", *(f"-P{p}" for p in properties), UNIT, user=self.user).out.strip()
 
     def wait_ready(self, timeout=None, **wanted):
         """Waits until the gateway is ready; `not_pid=N`: under another pid than N."""
