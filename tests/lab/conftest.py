@@ -42,6 +42,34 @@ def lab(request):
         request.config.stash[LAB_KEY] = None
 
 
+CASES = [pytest.param((gateway, runtime), id=f"{gateway}-{runtime}",
+                      marks=[pytest.mark.real] if gateway == "openclaw" else [])
+         for gateway in ("standin", "openclaw") for runtime in ("process", "systemd-system", "systemd-user")]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def site(request, lab, needs_meshops):
+    """One node per gateway and runtime, for all tests of a module; off when the next one comes."""
+    gateway, runtime = request.param
+    short = {"process": "proc", "systemd-system": "sys", "systemd-user": "user"}[runtime]
+    node = lab.add(f"{gateway[:5]}-{short}-{len(lab.nodes)}")
+    made = lab_package.Site(node, gateway, runtime).install()
+    yield made
+    if node.running():
+        node.poweroff()
+
+
+@pytest.fixture
+def ready(site):
+    """The site with its gateway ready, whatever the test before did to it."""
+    if not site.node.running():
+        site.node.boot()
+    if site.gateway == "standin":
+        site.settings()
+    site.wait_ready(120 if site.gateway == "standin" else 300)
+    return site
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

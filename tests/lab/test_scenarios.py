@@ -7,39 +7,9 @@ All of it is read from `meshops status --format json` in the node; only pids are
 import time
 
 import pytest
-from lab import Site, faults
+from lab import Site, faults, pid_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("needs_meshops")]
-
-CASES = [pytest.param((gateway, runtime), id=f"{gateway}-{runtime}",
-                      marks=[pytest.mark.real] if gateway == "openclaw" else [])
-         for gateway in ("standin", "openclaw") for runtime in ("process", "systemd-system", "systemd-user")]
-
-
-@pytest.fixture(scope="module", params=CASES)
-def site(request, lab, needs_meshops):
-    gateway, runtime = request.param
-    short = {"process": "proc", "systemd-system": "sys", "systemd-user": "user"}[runtime]
-    node = lab.add(f"{gateway[:5]}-{short}")
-    made = Site(node, gateway, runtime).install()
-    yield made
-    node.poweroff() if node.running() else None
-
-
-@pytest.fixture
-def ready(site):
-    """The site with its gateway ready, whatever the test before did to it."""
-    if not site.node.running():
-        site.node.boot()
-    if site.gateway == "standin":
-        site.settings()
-    site.wait_ready(120 if site.gateway == "standin" else 300)
-    return site
-
-
-def pid_of(main):
-    return main["identity"]["pid"]
-
 
 def test_it_is_ready_and_every_layer_says_so(ready):
     main = ready.main()
@@ -84,7 +54,7 @@ def test_a_slow_start_is_never_cut_short(ready):
     if ready.gateway == "standin":
         ready.settings(start_seconds=20)
     before = ready.main()
-    ready.restart_gateway()
+    ready.order("restart")
     new = ready.node.wait("a new process", lambda: (p := ready.gateway_pid()) and p != pid_of(before) and p, 60)
     restarts, seen = None, set()
     end = time.monotonic() + ready.start_timeout + 30

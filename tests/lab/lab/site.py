@@ -19,8 +19,9 @@ STATE = f"{HOME}/.openclaw"
 UNIT = "openclaw-gateway.service"
 CONFIG = "/etc/meshops/mesh.toml"
 
-# Probes every second and quick misses, so that a test need not wait; the start floor stays the product's default.
-LIMITS = {"probe_interval": "1s", "probe_timeout": "1s"}
+# Probes every second and short pauses, so that a test need not wait and does not inherit the pauses of the test
+# before; the start floor stays the product's default.
+LIMITS = {"probe_interval": "1s", "probe_timeout": "1s", "backoff_max": "8s", "backoff_reset": "5s"}
 
 # The unit that ships, if it is there; this one until then.
 AGENT_UNIT = """[Unit]
@@ -58,6 +59,11 @@ KillMode=mixed
 [Install]
 WantedBy={target}
 """
+
+
+def pid_of(main):
+    """The pid in the gateway's part of the status; None while it has none."""
+    return (main.get("identity") or {}).get("pid")
 
 
 class Site:
@@ -206,7 +212,7 @@ class Site:
 
         def ready():
             main = self.main()
-            pid = (main.get("identity") or {}).get("pid")
+            pid = pid_of(main)
             if main["state"] == "ready" and pid and pid != not_pid:
                 return main
             raise LabError(f"state {main['state']}: {main.get('summary')}, pid {pid}, "
@@ -215,12 +221,22 @@ class Site:
         return self.node.wait("gateway ready" + (f" under a new pid (was {not_pid})" if not_pid else ""), ready,
                               timeout or self.start_timeout, 0.25)
 
-    def restart_gateway(self):
-        """The gateway's owner restarts it, not by way of meshops for systemd runtimes."""
+    def order(self, verb):
+        """The gateway's owner starts, stops or restarts it: past meshops where systemd runs it."""
         if self.runtime == "process":
-            self.node.run(["meshops", "restart", "main"], timeout=120)
+            self.node.run(["meshops", verb, "main"], timeout=120)
         else:
-            self.node.systemctl("restart", UNIT, user=self.user, timeout=360)
+            self.node.systemctl(verb, UNIT, user=self.user, timeout=360)
+
+    def starts(self):
+        """How often the stand-in has begun to start in this node, by its own log."""
+        return self.gateway_log().count("loading configuration…")
+
+    def gateway_log(self):
+        try:
+            return self.node.read(f"{STATE}/logs/gateway.log")
+        except OSError:
+            return ""
 
     def journal_tail(self, lines=60):
         return self.node.journal("-o", "short-precise", "-n", str(lines))
