@@ -109,7 +109,8 @@ class Lab:
         self.network = Network(f"mlab-{self.id}", self.finalizers)
         self.meshops = find_meshops() if meshops == "find" else meshops
         self.openclaw = openclaw_dir() if openclaw == "find" else openclaw
-        self.binds = [(HERE, "/opt/lab")]
+        # The stand-in has "openclaw" in its path, as any real install has: that is how units are found.
+        self.binds = [(HERE, "/opt/lab"), (HERE / "standin_gateway.py", "/opt/openclaw-standin/openclaw.py")]
         if self.meshops:
             self.binds.append((self.meshops, "/usr/bin/meshops"))
             self.binds += self._libraries()
