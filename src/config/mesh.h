@@ -1,4 +1,5 @@
-// The mesh as its owner describes it: mesh.toml, typed and checked. Read by everything above; never written by it.
+// The mesh as its owner describes it: mesh.toml, typed and checked. Read by everything above; never written
+// by it.
 #pragma once
 
 #include <filesystem>
@@ -13,8 +14,8 @@
 
 namespace meshops {
 
-MESHOPS_ERROR_CODES(ConfigCode, "config", not_found, unreadable, syntax, unknown_key, wrong_type, bad_value, duplicate,
-                    missing_key, conflict);
+MESHOPS_ERROR_CODES(ConfigCode, "config", not_found, unreadable, syntax, unknown_key, wrong_type, bad_value,
+                    duplicate, missing_key, conflict, unsafe_file);
 
 enum class GatewayKind { openclaw, http };
 enum class RuntimeKind { process, systemd_system, systemd_user, docker };
@@ -24,13 +25,15 @@ enum class Discover { off, observe, supervise };
 std::string_view text(GatewayKind kind);   // "openclaw", "http"
 std::string_view text(RuntimeKind kind);   // "process", "systemd-system", …
 std::string_view text(Profile profile);    // "normal", …
+std::string_view text(Discover discover);  // "false", "observe", "true"
 
 struct NodeSpec {
   std::string name;
-  std::string address;  // IP or DNS name
+  std::string address;     // IP or DNS name
   std::uint16_t port = 0;  // 0: the default of whoever connects
   std::uint16_t ssh_port = 22;
   std::string user = "meshops";
+  bool operator==(const NodeSpec&) const = default;
 };
 
 struct GatewaySpec {
@@ -50,6 +53,7 @@ struct GatewaySpec {
   std::string url;
   bool canary = false;
   bool enabled = true;
+  bool operator==(const GatewaySpec&) const = default;
 };
 
 /// How patient and how bold meshops is. Every number a person may ask about stands here.
@@ -66,20 +70,22 @@ struct Limits {
   Duration backoff_reset = std::chrono::minutes(10);
   std::uint64_t log_max_bytes = 10U << 20;
   unsigned log_keep = 5;
+  bool operator==(const Limits&) const = default;
 };
 
 struct Mesh {
   std::filesystem::path source;  // empty: no file, all defaults
   std::string name = "home";
-  std::string node;              // this machine
+  std::string node;  // this machine
   std::filesystem::path socket;
   std::filesystem::path state_dir;
   std::string log_level = "info";
   Discover discover = Discover::supervise;
   Limits limits;
-  std::vector<NodeSpec> nodes;      // at least this one
+  std::vector<NodeSpec> nodes;  // at least this one
   std::vector<GatewaySpec> gateways;
 
+  bool operator==(const Mesh&) const = default;
   std::vector<GatewaySpec> gateways_of(const std::string& node_name) const;
 };
 
@@ -88,10 +94,12 @@ struct Surroundings {
   std::string host_name;
   bool root = false;
   Environment environment;  // HOME, XDG_*, MESHOPS_CONFIG
+  std::filesystem::path system_dir = "/etc/meshops";
   static Surroundings of_this_process();
 };
 
-/// Text → Mesh, or every fault found in it (at most 20), each "file:line:column: what was found, what was expected".
+/// Text → Mesh, or every fault found in it (at most 20), each "file:line:column: what was found, what was
+/// expected".
 struct Faults {
   std::vector<Error> faults;
 };
@@ -100,16 +108,26 @@ std::expected<Mesh, Faults> parse_mesh(std::string_view text, const std::filesys
 /// A mesh of one node, from no file.
 Mesh default_mesh(const Surroundings& around);
 
-/// --config, $MESHOPS_CONFIG, ~/.config/meshops/mesh.toml, /etc/meshops/mesh.toml: the first that is named or exists.
+/// --config, $MESHOPS_CONFIG, ~/.config/meshops/mesh.toml, /etc/meshops/mesh.toml: the first that is named or
+/// exists.
 std::optional<std::filesystem::path> find_mesh_file(const std::optional<std::filesystem::path>& flag,
                                                     const Surroundings& around);
 Result<Mesh> load_mesh(const std::optional<std::filesystem::path>& flag, const Surroundings& around);
+/// The same with every fault told apart, for who lists them (`meshops config check`). A file that everybody
+/// may write is refused: it names commands that the agent runs.
+std::expected<Mesh, Faults> check_mesh(const std::optional<std::filesystem::path>& flag,
+                                       const Surroundings& around);
 
 /// The mesh with every default filled in, as TOML that parses back to the same (`meshops config show`).
 std::string to_toml(const Mesh& mesh);
 /// The same as JSON, schema meshops.config/1.
 std::string to_json(const Mesh& mesh);
+/// The mesh with what looks like a secret (in `environment`, in arguments of `command`) replaced by
+/// "(hidden)": for every output that a person may paste somewhere.
+Mesh veiled(Mesh mesh);
 /// A commented file with every key and its default (`meshops config init`).
 std::string example_toml();
+/// docs/guide/config.md, from the same table as the parser.
+std::string reference_markdown();
 
 }  // namespace meshops

@@ -1,0 +1,399 @@
+// mesh.toml → Mesh. First each section is filled key by key, as the table in schema.cpp says; then come the
+// rules that need more than one key. A fault never stops the search for the next one.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "base/text.h"
+#include "config/mesh.h"
+#include "config/read_value.h"
+#include "config/schema.h"
+#include "config/surroundings.h"
+#include "config/toml_tree.h"
+#include "config/values.h"
+
+namespace meshops {
+
+using schema::Key;
+using schema::KeyFacts;
+using toml_tree::Position;
+
+namespace {
+
+constexpr std::size_t kMostFaults = 20;
+/// sockaddr_un.sun_path without its NUL (unix(7)).
+constexpr std::size_t kMostSocketBytes = 107;
+
+struct Set {
+  Position key;
+  Position value;
+  bool good = false;
+};
+/// Which keys a table sets, and where.
+struct Seen {
+  Position at;
+  std::map<std::string_view, Set> keys;
+  bool has(std::string_view key) const { return keys.contains(key); }
+  /// Absent, or set to something usable: further rules may rely on it.
+  bool usable(std::string_view key) const {
+    auto found = keys.find(key);
+    return found == keys.end() || found->second.good;
+  }
+  Position value_at(std::string_view key) const {
+    auto found = keys.find(key);
+    return found == keys.end() ? at : found->second.value;
+  }
+};
+
+class Parser {
+ public:
+  Parser(const std::filesystem::path& file, const Surroundings& around)
+      : file_(printable(file.empty() ? "mesh.toml" : file.string())), around_(around) {
+    mesh_.source = file;
+  }
+
+  std::expected<Mesh, Faults> parse(std::string_view text) {
+    auto tree = toml_tree::read(text);
+    if (tree) {
+      fill_all(*tree);
+      finish_mesh();
+      finish_nodes();
+      finish_gateways();
+    } else {
+      add(tree.error().at, tree.error().code, tree.error().sentence, tree.error().hint);
+    }
+    if (found_.empty()) return std::move(mesh_);
+    return std::unexpected(sorted());
+  }
+
+ private:
+  void add(Position at, ConfigCode code, std::string_view sentence, std::string_view hint = "") {
+    auto fault = error(code, "{}:{}:{}: {}", file_, at.line, at.column, sentence);
+    if (!hint.empty()) fault = std::move(fault).hint("{}", hint);
+    found_.emplace_back(at, std::move(fault));
+  }
+
+  Faults sorted() {
+    std::ranges::stable_sort(found_, {}, [](const auto& f) { return f.first; });
+    Faults out;
+    for (auto& [at, fault] : found_)
+      if (out.faults.size() < kMostFaults) out.faults.push_back(std::move(fault));
+    return out;
+  }
+
+  // --- each section, key by key ---
+
+  void fill_all(const toml_tree::Table& root) {
+    mesh_at_.at = agent_at_.at = limits_at_.at = {1, 1};
+    for (const auto& entry : root) {
+      if (entry.key == "mesh") {
+        if (const auto* t = single(entry)) fill(schema::mesh_keys(), *t, "mesh", mesh_, mesh_at_);
+      } else if (entry.key == "agent") {
+        if (const auto* t = single(entry)) fill(schema::agent_keys(), *t, "agent", mesh_, agent_at_);
+      } else if (entry.key == "limits") {
+        if (const auto* t = single(entry))
+          fill(schema::limits_keys(), *t, "limits", mesh_.limits, limits_at_);
+      } else if (entry.key == "node") {
+        fill_list(entry, schema::node_keys(), mesh_.nodes, nodes_at_);
+      } else if (entry.key == "gateway") {
+        fill_list(entry, schema::gateway_keys(), mesh_.gateways, gateways_at_);
+      } else {
+        unknown_section(entry);
+      }
+    }
+  }
+
+  const toml_tree::Table* single(const toml_tree::Entry& entry) {
+    if (const auto* table = std::get_if<toml_tree::Table>(&entry.value.is)) return table;
+    add(entry.at, ConfigCode::wrong_type,
+        fmt::format("'{}' is {}, expected one table", entry.key, kind_of(entry.value)),
+        fmt::format("write [{}] above its keys", entry.key));
+    return nullptr;
+  }
+
+  template <class T>
+  void fill_list(const toml_tree::Entry& entry, std::span<const Key<T>> keys, std::vector<T>& out,
+                 std::vector<Seen>& seen) {
+    const auto* list = std::get_if<toml_tree::Array>(&entry.value.is);
+    auto wrong = [&](const toml_tree::Value& value, Position at) {
+      add(at, ConfigCode::wrong_type,
+          fmt::format("'{}' is {}, expected a list of tables", entry.key, kind_of(value)),
+          fmt::format("write [[{}]] with two brackets above the keys of each", entry.key));
+    };
+    if (list == nullptr) return wrong(entry.value, entry.at);
+    for (const auto& element : *list) {
+      const auto* table = std::get_if<toml_tree::Table>(&element.is);
+      if (table == nullptr) {
+        wrong(element, element.at);
+        continue;
+      }
+      out.emplace_back();
+      seen.emplace_back().at = element.at;
+      fill(keys, *table, entry.key, out.back(), seen.back());
+      for (const auto& key : keys)
+        if (key.facts.required && !seen.back().has(key.facts.name))
+          add(element.at, ConfigCode::missing_key,
+              fmt::format("this [[{}]] has no '{}', expected one", entry.key, key.facts.name),
+              fmt::format("{} = {}", key.facts.name, key.facts.example));
+    }
+  }
+
+  template <class T>
+  void fill(std::span<const Key<T>> keys, const toml_tree::Table& table, std::string_view section, T& out,
+            Seen& seen) {
+    for (const auto& entry : table) {
+      auto key = std::ranges::find(keys, entry.key, [](const Key<T>& k) { return k.facts.name; });
+      if (key == keys.end()) {
+        unknown_key(entry, section);
+        continue;
+      }
+      auto problem = [&](Position at, ConfigCode code, std::string_view sentence, std::string_view hint) {
+        add(at, code, sentence, hint);
+      };
+      auto value = read_value(key->facts, fmt::format("{}.{}", section, entry.key), entry.value, problem);
+      seen.keys[key->facts.name] = {entry.at, entry.value.at, value.has_value()};
+      if (value) key->put(out, std::move(*value));
+    }
+  }
+
+  void unknown_key(const toml_tree::Entry& entry, std::string_view section) {
+    std::vector<std::string_view> here;
+    std::string head, elsewhere;
+    for (const auto& s : schema::sections()) {
+      if (s.name == section) head = s.header();
+      for (const auto& key : s.keys) {
+        if (s.name == section) here.push_back(key.name);
+        if (s.name != section && key.name == entry.key) elsewhere = s.header();
+      }
+    }
+    std::string hint;
+    if (!elsewhere.empty())
+      hint = fmt::format("'{}' is a key of {}", entry.key, elsewhere);
+    else if (auto near = nearest(entry.key, here))
+      hint = fmt::format("did you mean '{}'?", *near);
+    else
+      hint = fmt::format("{} has: {}", head, fmt::join(here, ", "));
+    add(entry.at, ConfigCode::unknown_key, fmt::format("unknown key {} in {}", quote(entry.key), head), hint);
+  }
+
+  void unknown_section(const toml_tree::Entry& entry) {
+    std::vector<std::string_view> names;
+    std::string owner;
+    for (const auto& s : schema::sections()) {
+      names.push_back(s.name);
+      for (const auto& key : s.keys)
+        if (owner.empty() && key.name == entry.key) owner = s.header();
+    }
+    bool table = std::holds_alternative<toml_tree::Table>(entry.value.is) ||
+                 std::holds_alternative<toml_tree::Array>(entry.value.is);
+    std::string hint = "the tables are: [mesh], [agent], [limits], [[node]], [[gateway]]";
+    if (auto near = nearest(entry.key, names))
+      hint = fmt::format("did you mean '{}'?", *near);
+    else if (!owner.empty())
+      hint = fmt::format("'{}' is a key of {}", entry.key, owner);
+    add(entry.at, ConfigCode::unknown_key,
+        fmt::format("unknown {} {}", table ? "table" : "key outside of any table:", quote(entry.key)), hint);
+  }
+
+  // --- rules that need more than one key ---
+
+  void finish_mesh() {
+    if (!mesh_at_.has("node")) mesh_.node = default_node_name(around_);
+    if (mesh_.state_dir.empty()) mesh_.state_dir = default_state_dir(around_);
+    if (mesh_.socket.empty()) mesh_.socket = default_socket(around_, mesh_.state_dir);
+    if (agent_at_.has("socket") && mesh_.socket.string().size() > kMostSocketBytes)
+      add(agent_at_.value_at("socket"), ConfigCode::bad_value,
+          fmt::format("agent.socket has {} bytes, expected at most {}: the kernel takes no longer one",
+                      mesh_.socket.string().size(), kMostSocketBytes));
+    const auto& l = mesh_.limits;
+    not_below("start_cap", l.start_cap, "start_floor", l.start_floor);
+    not_below("backoff_max", l.backoff_max, "backoff_base", l.backoff_base);
+    not_below("backoff_max", l.backoff_max, "backoff_first", l.backoff_first);
+  }
+
+  void not_below(std::string_view high, Duration high_value, std::string_view low, Duration low_value) {
+    if (high_value >= low_value || !limits_at_.usable(high) || !limits_at_.usable(low)) return;
+    add(limits_at_.value_at(limits_at_.has(high) ? high : low), ConfigCode::conflict,
+        fmt::format("limits.{} is {} and limits.{} is {}, expected {} to be at least as long", high,
+                    duration_text(high_value), low, duration_text(low_value), high));
+  }
+
+  void finish_nodes() {
+    std::map<std::string, Position> first;
+    for (std::size_t i = 0; i < mesh_.nodes.size(); ++i) {
+      auto& node = mesh_.nodes[i];
+      const auto& seen = nodes_at_[i];
+      if (!seen.has("name") || !seen.usable("name")) continue;
+      auto at = seen.value_at("name");
+      auto [other, fresh] = first.emplace(node.name, at);
+      if (!fresh) twice(at, fmt::format("node {}", quote(node.name)), other->second);
+      if (seen.has("address")) continue;
+      node.address = node.name == mesh_.node ? kThisMachine : node.name;
+      if (!values::address(node.address))
+        add(seen.at, ConfigCode::missing_key,
+            fmt::format("node {} has no address, and its name is no DNS name that could stand in for one",
+                        quote(node.name)),
+            "address = \"10.0.0.1\"");
+    }
+    if (mesh_.nodes.empty()) {
+      mesh_.nodes.push_back({.name = mesh_.node, .address = kThisMachine});
+      nodes_at_.emplace_back();
+    } else if (mesh_at_.usable("node") && all_nodes_named() && !is_node(mesh_.node)) {
+      // Guessing would leave this machine's gateways unwatched, which nobody would notice.
+      if (mesh_at_.has("node"))
+        add(mesh_at_.value_at("node"), ConfigCode::bad_value,
+            fmt::format("mesh.node is {}, expected one of the nodes: {}", quote(mesh_.node), node_list()),
+            near_node(mesh_.node));
+      else
+        add(nodes_at_.front().at, ConfigCode::missing_key,
+            fmt::format(
+                "this machine is called {} and no [[node]] is, expected [mesh] to say which it is: {}",
+                quote(mesh_.node), node_list()),
+            "[mesh] node = \"…\"");
+    }
+  }
+
+  bool all_nodes_named() const {
+    return std::ranges::all_of(nodes_at_, [](const Seen& s) { return s.has("name") && s.usable("name"); });
+  }
+  bool is_node(std::string_view name) const {
+    return std::ranges::any_of(mesh_.nodes, [&](const auto& n) { return n.name == name; });
+  }
+  std::string node_list() const {
+    constexpr std::size_t kMost = 8;
+    std::vector<std::string> names;
+    for (const auto& node : mesh_.nodes)
+      if (names.size() < kMost) names.push_back(node.name);
+    return join(names, ", ") + (mesh_.nodes.size() > kMost ? ", …" : "");
+  }
+  std::string near_node(std::string_view name) const {
+    std::vector<std::string_view> names;
+    for (const auto& node : mesh_.nodes) names.push_back(node.name);
+    auto near = nearest(name, names);
+    return near ? fmt::format("did you mean '{}'?", *near) : "";
+  }
+
+  void twice(Position at, std::string_view what, Position before) {
+    add(at, ConfigCode::duplicate,
+        fmt::format("{} is described a second time, expected once (the first is in line {})", what,
+                    before.line));
+  }
+
+  void finish_gateways() {
+    std::map<std::pair<std::string, std::string>, Position> first;
+    for (std::size_t i = 0; i < mesh_.gateways.size(); ++i) {
+      auto& gateway = mesh_.gateways[i];
+      const auto& seen = gateways_at_[i];
+      if (!seen.has("node")) {
+        gateway.node = mesh_.node;
+      } else if (seen.usable("node") && all_nodes_named() && !is_node(gateway.node)) {
+        auto hint = near_node(gateway.node);
+        add(seen.value_at("node"), ConfigCode::bad_value,
+            fmt::format("gateway.node is {}, expected one of the nodes: {}", quote(gateway.node),
+                        node_list()),
+            hint.empty() && nodes_at_.size() == 1 ? "describe it in a [[node]]" : hint);
+      }
+      if (seen.has("name") && seen.usable("name") && seen.usable("node")) {
+        auto at = seen.value_at("name");
+        auto [other, fresh] = first.emplace(std::pair(gateway.node, gateway.name), at);
+        if (!fresh)
+          twice(at, fmt::format("gateway {} of node {}", quote(gateway.name), quote(gateway.node)),
+                other->second);
+      }
+      if (seen.usable("kind") && seen.usable("runtime")) finish_gateway(gateway, seen);
+    }
+    one_supervisor_each();
+  }
+
+  void finish_gateway(GatewaySpec& gateway, const Seen& seen) {
+    for (const auto& key : schema::gateway_keys()) {
+      auto set = seen.keys.find(key.facts.name);
+      const auto& only = key.facts.only_for;
+      if (set == seen.keys.end() || (only.allows(gateway.kind) && only.allows(gateway.runtime))) continue;
+      auto mine = only.allows(gateway.kind) ? fmt::format("runtime {}", text(gateway.runtime))
+                                            : fmt::format("kind {}", text(gateway.kind));
+      add(set->second.key, ConfigCode::conflict,
+          fmt::format("'{}' is for {}, but this gateway has {}", key.facts.name, only.text(), mine));
+    }
+    bool openclaw = gateway.kind == GatewayKind::openclaw;
+    switch (gateway.runtime) {
+      case RuntimeKind::process:
+        if (!openclaw) need(seen, "command", "kind http with runtime process");
+        break;
+      case RuntimeKind::systemd_system:
+      case RuntimeKind::systemd_user:
+        if (openclaw && gateway.unit.empty() && !seen.has("unit")) gateway.unit = "openclaw-gateway.service";
+        if (!openclaw) need(seen, "unit", fmt::format("kind http with runtime {}", text(gateway.runtime)));
+        break;
+      case RuntimeKind::docker:
+        need(seen, "container", "runtime docker");
+        break;
+    }
+    if (openclaw) return;
+    need(seen, "url", "kind http");
+    if (gateway.url.empty()) return;
+    auto port = values::url_port(gateway.url).value_or(0);  // read_value has checked the URL
+    if (gateway.port && *gateway.port != port)
+      add(seen.value_at("port"), ConfigCode::conflict,
+          fmt::format("gateway.port is {} but its url has port {}, expected the same or none", *gateway.port,
+                      port));
+    gateway.port = port;
+  }
+
+  void need(const Seen& seen, std::string_view name, std::string_view who) {
+    if (seen.has(name)) return;
+    auto keys = schema::gateway_keys();
+    auto key = std::ranges::find(keys, name, [](const auto& k) { return k.facts.name; });
+    add(seen.at, ConfigCode::missing_key,
+        fmt::format("this [[gateway]] has no '{}', expected one: {} needs it", name, who),
+        fmt::format("{} = {}", name, key->facts.example));
+  }
+
+  /// Two entries for one unit, container or port would have two healers restart one patient against each
+  /// other.
+  void one_supervisor_each() {
+    std::map<std::tuple<std::string, std::string, std::string>, std::size_t> first;
+    for (std::size_t i = 0; i < mesh_.gateways.size(); ++i) {
+      const auto& g = mesh_.gateways[i];
+      const auto& seen = gateways_at_[i];
+      if (!g.enabled || !seen.usable("node") || !seen.usable("kind") || !seen.usable("runtime")) continue;
+      auto claim = [&](std::string_view key, const std::string& scope, const std::string& what) {
+        if (!seen.usable(key)) return;
+        auto [other, fresh] = first.emplace(std::tuple(g.node, scope, what), i);
+        if (fresh) return;
+        const auto& before = gateways_at_[other->second];
+        add(seen.value_at(key), ConfigCode::conflict,
+            fmt::format(
+                "{} {} on node {} already belongs to the gateway in line {}, expected one gateway for it",
+                key, quote(what), quote(g.node), before.value_at("name").line),
+            "give one of them enabled = false");
+      };
+      bool systemd = g.runtime == RuntimeKind::systemd_system || g.runtime == RuntimeKind::systemd_user;
+      if (systemd && !g.unit.empty()) claim("unit", fmt::format("{} {}", text(g.runtime), g.user), g.unit);
+      if (g.runtime == RuntimeKind::docker && !g.container.empty()) claim("container", "docker", g.container);
+      // A http gateway's port is only where it is asked; several may share a server. A container's may be its
+      // own.
+      if (g.kind == GatewayKind::openclaw && g.runtime != RuntimeKind::docker && g.port)
+        claim("port", "port", fmt::format("{}", *g.port));
+    }
+  }
+
+  std::string file_;
+  const Surroundings& around_;
+  Mesh mesh_;
+  Seen mesh_at_, agent_at_, limits_at_;
+  std::vector<Seen> nodes_at_, gateways_at_;
+  std::vector<std::pair<Position, Error>> found_;
+};
+
+}  // namespace
+
+std::expected<Mesh, Faults> parse_mesh(std::string_view text, const std::filesystem::path& file,
+                                       const Surroundings& around) {
+  return Parser(file, around).parse(text);
+}
+
+}  // namespace meshops

@@ -1,0 +1,147 @@
+#include "config/values.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace meshops::values {
+
+namespace {
+
+// <cctype> depends on the locale; names in a file shared between machines must not.
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_alnum(char c) { return is_digit(c) || is_letter(c); }
+bool only(std::string_view text, std::string_view besides) {
+  return std::ranges::all_of(text, [&](char c) { return is_alnum(c) || besides.contains(c); });
+}
+
+bool is_ipv4(const std::string& text) {
+  in_addr parsed{};
+  return ::inet_pton(AF_INET, text.c_str(), &parsed) == 1;
+}
+bool is_ipv6(const std::string& text) {
+  in6_addr parsed{};
+  return ::inet_pton(AF_INET6, text.c_str(), &parsed) == 1;
+}
+
+/// RFC 1123 §2.1: labels of 1–63 letters, digits and inner hyphens, 253 in all; the last one not all digits,
+/// so that "10.0.0.999" is a mistyped address and not a name.
+bool is_dns_name(std::string_view text) {
+  if (text.empty() || text.size() > 253) return false;
+  auto labels = split(text, '.');
+  for (auto label : labels)
+    if (label.empty() || label.size() > 63 || !only(label, "-") || label.front() == '-' ||
+        label.back() == '-')
+      return false;
+  return !std::ranges::all_of(labels.back(), is_digit);
+}
+
+constexpr std::string_view kAddressWanted = "an IP address or a DNS name, and then :port if needed";
+
+}  // namespace
+
+Wanted name(std::string_view text) {
+  if (!text.empty() && text.size() <= 63 && is_alnum(text.front()) && only(text, "._-")) return std::nullopt;
+  return "a name of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit";
+}
+
+Wanted path(std::string_view text) {
+  constexpr std::size_t kMost = 4095;  // PATH_MAX without its NUL
+  bool clean = std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  if (text.starts_with('/') && text.size() <= kMost && clean) return std::nullopt;
+  // "~" would be another directory for the agent than for the account the gateway runs as.
+  return "an absolute path: one that begins with '/'";
+}
+
+Wanted account(std::string_view text) {
+  // A leading '-' would be an option to ssh. '@' and '.' occur in accounts of directory services.
+  if (!text.empty() && text.size() <= 64 && (is_alnum(text.front()) || text.front() == '_') &&
+      only(text, "._-@$"))
+    return std::nullopt;
+  return "an account's name or number";
+}
+
+Wanted container(std::string_view text) {
+  if (text.size() >= 2 && text.size() <= 255 && is_alnum(text.front()) && only(text, "._-"))
+    return std::nullopt;
+  return "a container's name or id";
+}
+
+std::expected<Address, std::string> address(std::string_view text) {
+  std::string host(text);
+  std::string_view port;
+  bool bracketed = text.starts_with('[');
+  if (bracketed) {
+    auto close = text.find(']');
+    if (close == std::string_view::npos) return std::unexpected("']' after the IPv6 address");
+    host = text.substr(1, close - 1);
+    auto rest = text.substr(close + 1);
+    if (!rest.empty() && (!rest.starts_with(':') || rest.size() == 1))
+      return std::unexpected("nothing or :port after ']'");
+    if (!rest.empty()) port = rest.substr(1);
+    if (!is_ipv6(host)) return std::unexpected("an IPv6 address between '[' and ']'");
+  } else if (!is_ipv6(host)) {
+    if (auto colon = text.rfind(':'); colon != std::string_view::npos) {
+      host = text.substr(0, colon);
+      port = text.substr(colon + 1);
+      if (port.empty()) return std::unexpected("a port after ':'");
+    }
+    if (!is_ipv4(host) && !is_dns_name(host)) return std::unexpected(std::string(kAddressWanted));
+  }
+  if (port.empty()) return Address{host, 0};
+  auto number = to_number<std::uint16_t>(port);
+  if (!number || *number == 0) return std::unexpected("a port from 1 to 65535 after ':'");
+  return Address{host, *number};
+}
+
+std::string address_text(std::string_view host, std::uint16_t port) {
+  if (port == 0) return std::string(host);
+  return host.contains(':') ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+std::expected<std::uint16_t, std::string> url_port(std::string_view text) {
+  constexpr std::string_view kScheme = "http://";
+  if (text.starts_with("https://")) return std::unexpected("a http:// URL (meshops does not speak TLS yet)");
+  if (!text.starts_with(kScheme)) return std::unexpected("a URL such as http://127.0.0.1:8080/health");
+  if (text.size() > 2000 || !std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; }))
+    return std::unexpected("a URL without blanks and with its special characters %-encoded");
+  auto rest = text.substr(kScheme.size());
+  auto authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.contains('@')) return std::unexpected("a URL without a user or password in it");
+  if (rest.contains('#')) return std::unexpected("a URL without '#', which no server gets to see");
+  auto target = address(authority);
+  if (!target || (authority.contains("::") && !authority.starts_with('[')))
+    return std::unexpected("a host (and then :port if needed) after http://");
+  return target->port != 0 ? target->port : std::uint16_t{80};
+}
+
+std::expected<std::string, std::string> unit(std::string_view text) {
+  constexpr std::string_view kService = ".service";
+  constexpr std::array<std::string_view, 10> kOthers = {".socket",    ".timer", ".target", ".mount",
+                                                        ".automount", ".path",  ".slice",  ".scope",
+                                                        ".swap",      ".device"};
+  for (auto other : kOthers)
+    if (text.ends_with(other)) return std::unexpected("a service: what meshops restarts is a .service unit");
+  std::string full(text);
+  if (!text.ends_with(kService)) full += kService;
+  // systemd.unit(5): at most 255 characters, these and no others.
+  auto stem = std::string_view(full).substr(0, full.size() - kService.size());
+  if (stem.empty() || stem.front() == '-' || full.size() > 255 || !only(stem, ":-_.\\@"))
+    return std::unexpected("a unit's name such as openclaw-gateway.service");
+  if (stem.ends_with('@')) return std::unexpected("an instance of the template: something after '@'");
+  return full;
+}
+
+bool looks_secret(std::string_view key) {
+  auto folded = lower(key);
+  constexpr std::array<std::string_view, 7> kMarks = {"token",      "key",  "passw", "secret",
+                                                      "credential", "auth", "cookie"};
+  return std::ranges::any_of(kMarks, [&](auto mark) { return folded.contains(mark); });
+}
+
+}  // namespace meshops::values

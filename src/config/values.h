@@ -1,0 +1,39 @@
+// What a single value of mesh.toml must look like: names, addresses, URLs, units, accounts. Pure; the parser
+// calls it. Looks at the text only, never resolves or opens anything.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace meshops::values {
+
+/// What was expected instead of the text, as words that follow "expected "; nothing if the text is good.
+using Wanted = std::optional<std::string>;
+
+Wanted name(std::string_view text);
+Wanted path(std::string_view text);
+Wanted account(std::string_view text);
+Wanted container(std::string_view text);
+
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;  // 0: none was given
+};
+/// "10.0.0.1", "alpha.example.org:7946", "fd00::1", "[fd00::1]:7946"; or what was expected.
+std::expected<Address, std::string> address(std::string_view text);
+/// The inverse.
+std::string address_text(std::string_view host, std::uint16_t port);
+
+/// The port of "http://127.0.0.1:8080/health" (80 if it names none); or what was expected.
+std::expected<std::uint16_t, std::string> url_port(std::string_view text);
+
+/// A service unit's full name, with ".service" when the text has no suffix of its own; or what was expected.
+std::expected<std::string, std::string> unit(std::string_view text);
+
+/// True for names such as GATEWAY_TOKEN, api-key, password: what they hold is not repeated to anybody.
+bool looks_secret(std::string_view key);
+
+}  // namespace meshops::values
