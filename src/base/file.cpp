@@ -15,10 +15,10 @@ namespace meshops {
 namespace fs = std::filesystem;
 
 Error file_error(int error_number, std::string_view doing, const fs::path& path) {
-  auto code = error_number == ENOENT || error_number == ENOTDIR     ? FileCode::not_found
-              : error_number == EACCES || error_number == EPERM     ? FileCode::not_permitted
-              : error_number == EFBIG                               ? FileCode::too_large
-                                                                    : FileCode::io;
+  auto code = error_number == ENOENT || error_number == ENOTDIR ? FileCode::not_found
+              : error_number == EACCES || error_number == EPERM ? FileCode::not_permitted
+              : error_number == EFBIG                           ? FileCode::too_large
+                                                                : FileCode::io;
   return error(code, "cannot {} {}", doing, path.string())
       .because(error(code, "{}", std::generic_category().message(error_number)));
 }
@@ -27,13 +27,15 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
   // O_NONBLOCK: opening a FIFO without a writer would wait for ever.
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return fail(file_error(errno, "read", path));
-  struct stat st {};
+  struct stat st{};
   if (::fstat(fd.get(), &st) != 0) return fail(file_error(errno, "read", path));
-  if (!S_ISREG(st.st_mode)) return fail(FileCode::not_regular, "cannot read {}: it is not a regular file", path.string());
+  if (!S_ISREG(st.st_mode))
+    return fail(FileCode::not_regular, "cannot read {}: it is not a regular file", path.string());
 
   std::string bytes;
   constexpr std::size_t kFirst = 4096, kChunk = 64U << 10;
-  std::size_t chunk = st.st_size > 0 ? std::min<std::size_t>(static_cast<std::size_t>(st.st_size) + 1, limit + 1) : kFirst;
+  std::size_t chunk =
+      st.st_size > 0 ? std::min<std::size_t>(static_cast<std::size_t>(st.st_size) + 1, limit + 1) : kFirst;
   while (true) {
     auto old = bytes.size();
     bytes.resize(old + chunk);
@@ -66,7 +68,8 @@ Status write_all(int fd, std::string_view bytes, const fs::path& path) {
 Status sync_directory(const fs::path& directory) {
   Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Some network file systems cannot fsync a directory; the rename itself has happened.
-  if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL)) return fail(file_error(errno, "make durable", directory));
+  if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL))
+    return fail(file_error(errno, "make durable", directory));
   return ok();
 }
 
@@ -101,7 +104,7 @@ Status write_file_atomic(const fs::path& path, std::string_view bytes, const Wri
   fs::path target = fs::is_symlink(path, ignored) ? fs::weakly_canonical(path, ignored) : path;
   if (target.empty()) return fail(file_error(ELOOP, "write", path));
 
-  struct stat old {};
+  struct stat old{};
   bool exists = ::stat(target.c_str(), &old) == 0;
   if (exists && !S_ISREG(old.st_mode))
     return fail(FileCode::not_regular, "cannot write {}: it is not a regular file", path.string());

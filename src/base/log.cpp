@@ -21,36 +21,46 @@ Sink g_sink = nullptr;
 
 int syslog_priority(Level level) {
   switch (level) {
-    case Level::debug: return LOG_DEBUG;
-    case Level::info: return LOG_INFO;
-    case Level::warn: return LOG_WARNING;
-    case Level::error: return LOG_ERR;
+    case Level::debug:
+      return LOG_DEBUG;
+    case Level::info:
+      return LOG_INFO;
+    case Level::warn:
+      return LOG_WARNING;
+    case Level::error:
+      return LOG_ERR;
   }
   return LOG_INFO;
 }
 
 std::string_view level_word(Level level) {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info ";
-    case Level::warn: return "warn ";
-    case Level::error: return "error";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info ";
+    case Level::warn:
+      return "warn ";
+    case Level::error:
+      return "error";
   }
   return "";
 }
 
-// systemd.exec(5): JOURNAL_STREAM holds device:inode of the stream it gave us; a redirected stderr does not match it.
+// systemd.exec(5): JOURNAL_STREAM holds device:inode of the stream it gave us; a redirected stderr does not
+// match it.
 bool stderr_is_journal() {
   static const bool answer = [] {
     const char* stream = std::getenv("JOURNAL_STREAM");
-    struct stat st {};
+    struct stat st{};
     if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0) return false;
     return fmt::format("{}:{}", st.st_dev, st.st_ino) == stream;
   }();
   return answer;
 }
 
-void to_journal(Level level, std::string_view event, std::string_view sentence, std::initializer_list<Field> fields) {
+void to_journal(Level level, std::string_view event, std::string_view sentence,
+                std::initializer_list<Field> fields) {
   std::vector<std::string> entries = {fmt::format("MESSAGE={}", sentence),
                                       fmt::format("PRIORITY={}", syslog_priority(level)),
                                       fmt::format("MESHOPS_EVENT={}", event), "SYSLOG_IDENTIFIER=meshops"};
@@ -69,7 +79,8 @@ void to_journal(Level level, std::string_view event, std::string_view sentence, 
 void set_level(Level level) { g_level = level; }
 void set_sink(Sink sink) { g_sink = sink; }
 
-void write(Level level, std::string_view event, std::string_view sentence, std::initializer_list<Field> fields) {
+void write(Level level, std::string_view event, std::string_view sentence,
+           std::initializer_list<Field> fields) {
   if (level < g_level) return;
   if (g_sink != nullptr) return g_sink(level, event, sentence, fields);
   if (stderr_is_journal()) return to_journal(level, event, sentence, fields);

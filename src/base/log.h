@@ -1,5 +1,5 @@
-// Structured log: an event name, a sentence, fields. To journald when it is our stderr, else one line each to stderr.
-// Never given a secret: fields take text that may be seen.
+// Structured log: an event name, a sentence, fields. To journald when it is our stderr, else one line each to
+// stderr. Never given a secret: fields take text that may be seen.
 #pragma once
 
 #include <initializer_list>
@@ -20,19 +20,25 @@ void set_level(Level level);
 using Sink = void (*)(Level, std::string_view event, std::string_view sentence, std::initializer_list<Field>);
 void set_sink(Sink sink);
 
-/// event: stable dotted name ("gateway.restart"). Fields become MESHOPS_<NAME> in the journal, name=value on a terminal.
-void write(Level level, std::string_view event, std::string_view sentence, std::initializer_list<Field> fields = {});
+/// event: stable dotted name ("gateway.restart"). Fields become MESHOPS_<NAME> in the journal, name=value on
+/// a terminal.
+void write(Level level, std::string_view event, std::string_view sentence,
+           std::initializer_list<Field> fields = {});
 
-inline void debug(std::string_view event, std::string_view sentence, std::initializer_list<Field> fields = {}) {
+inline void debug(std::string_view event, std::string_view sentence,
+                  std::initializer_list<Field> fields = {}) {
   write(Level::debug, event, sentence, fields);
 }
-inline void info(std::string_view event, std::string_view sentence, std::initializer_list<Field> fields = {}) {
+inline void info(std::string_view event, std::string_view sentence,
+                 std::initializer_list<Field> fields = {}) {
   write(Level::info, event, sentence, fields);
 }
-inline void warn(std::string_view event, std::string_view sentence, std::initializer_list<Field> fields = {}) {
+inline void warn(std::string_view event, std::string_view sentence,
+                 std::initializer_list<Field> fields = {}) {
   write(Level::warn, event, sentence, fields);
 }
-inline void error(std::string_view event, std::string_view sentence, std::initializer_list<Field> fields = {}) {
+inline void error(std::string_view event, std::string_view sentence,
+                  std::initializer_list<Field> fields = {}) {
   write(Level::error, event, sentence, fields);
 }
 

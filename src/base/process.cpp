@@ -32,7 +32,9 @@ Error because_errno(ProcessCode code, std::string sentence, int number) {
 
 // glibc 2.36 has these wrappers; the oldest glibc we meet on nodes has not.
 int pidfd_open(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
-int pidfd_send(int fd, int signal) { return static_cast<int>(::syscall(SYS_pidfd_send_signal, fd, signal, nullptr, 0)); }
+int pidfd_send(int fd, int signal) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, fd, signal, nullptr, 0));
+}
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> out;
@@ -42,24 +44,27 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return out;
 }
 
-/// argv[0] as a path: itself if it has a slash, else the first executable in PATH (searched before the fork, because
-/// execvpe would search our PATH and not the child's).
+/// argv[0] as a path: itself if it has a slash, else the first executable in PATH (searched before the fork,
+/// because execvpe would search our PATH and not the child's).
 Result<std::string> find_program(const std::string& name, const Environment& environment) {
   if (name.contains('/')) return name;
   auto path = environment.find("PATH");
-  std::string_view list = path == environment.end() ? "/usr/local/bin:/usr/bin:/bin" : std::string_view(path->second);
+  std::string_view list =
+      path == environment.end() ? "/usr/local/bin:/usr/bin:/bin" : std::string_view(path->second);
   for (auto directory : split(list, ':')) {
     if (directory.empty()) continue;
     auto candidate = std::string(directory) + "/" + name;
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
-  return fail(error(ProcessCode::cannot_start, "cannot start {}: no such program in PATH={}", quote(name), list)
-                  .hint("give the absolute path of {}", name));
+  return fail(
+      error(ProcessCode::cannot_start, "cannot start {}: no such program in PATH={}", quote(name), list)
+          .hint("give the absolute path of {}", name));
 }
 
 // Runs in the child between fork and exec: only async-signal-safe calls, no memory.
-[[noreturn]] void become(const char* program, char* const* argv, char* const* envp, const SpawnOptions& options,
-                         const char* working_dir, const std::vector<gid_t>& groups, int report) {
+[[noreturn]] void become(const char* program, char* const* argv, char* const* envp,
+                         const SpawnOptions& options, const char* working_dir,
+                         const std::vector<gid_t>& groups, int report) {
   auto give_up = [report] {
     int why = errno;
     [[maybe_unused]] auto n = ::write(report, &why, sizeof why);
@@ -87,6 +92,11 @@ Result<std::string> find_program(const std::string& name, const Environment& env
   ::fcntl(report, F_SETFD, FD_CLOEXEC);
   ::syscall(SYS_close_range, 4U, ~0U, 0U);
 
+  // The agent is protected from the OOM killer; what it starts must not be.
+  if (int oom = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); oom >= 0) {
+    [[maybe_unused]] auto n = ::write(oom, "0", 1);
+    ::close(oom);
+  }
   if (options.as) {
     if (::setgroups(groups.size(), groups.data()) != 0) give_up();
     if (::setresgid(options.as->gid, options.as->gid, options.as->gid) != 0) give_up();
@@ -201,7 +211,8 @@ Result<Fd> open_pidfd(pid_t pid) {
 
 Status send_signal(const Fd& pidfd, int signal) {
   if (pidfd_send(pidfd.get(), signal) == 0) return ok();
-  if (errno == ESRCH) return fail(ProcessCode::gone, "cannot send {}: the process has ended", signal_name(signal));
+  if (errno == ESRCH)
+    return fail(ProcessCode::gone, "cannot send {}: the process has ended", signal_name(signal));
   return fail(because_errno(ProcessCode::io, "cannot send " + signal_name(signal), errno));
 }
 
@@ -243,16 +254,19 @@ Result<Output> run(const std::vector<std::string>& argv, const RunOptions& optio
   SystemClock clock;
   auto deadline = clock.now() + options.limit;
   Output output;
-  std::array<pollfd, 3> fds{{{out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}, {child.pidfd.get(), POLLIN, 0}}};
+  std::array<pollfd, 3> fds{
+      {{out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}, {child.pidfd.get(), POLLIN, 0}}};
   std::array<std::string*, 2> texts{&output.out, &output.err};
   bool ended = false;
   while (fds[0].fd >= 0 || fds[1].fd >= 0) {
     auto left = deadline - clock.now();
-    // A grandchild may keep our pipes open for ever: once the child itself has ended, read only what is there.
+    // A grandchild may keep our pipes open for ever: once the child itself has ended, read only what is
+    // there.
     auto wait = ended ? Duration::zero() : left;
     if (left <= Duration::zero()) {
       end_it();
-      return fail(ProcessCode::timed_out, "{} did not end within {}", quote(argv[0]), duration_text(options.limit));
+      return fail(ProcessCode::timed_out, "{} did not end within {}", quote(argv[0]),
+                  duration_text(options.limit));
     }
     auto ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
     int n = ::poll(fds.data(), fds.size(), static_cast<int>(std::min<std::int64_t>(ms, 60'000)));
@@ -281,7 +295,8 @@ Result<Output> run(const std::vector<std::string>& argv, const RunOptions& optio
   }
   if (!ended && !wait_ended(child.pidfd, std::max(deadline - clock.now(), Duration::zero()))) {
     end_it();
-    return fail(ProcessCode::timed_out, "{} did not end within {}", quote(argv[0]), duration_text(options.limit));
+    return fail(ProcessCode::timed_out, "{} did not end within {}", quote(argv[0]),
+                duration_text(options.limit));
   }
   output.exit = reap(child.pidfd).value_or(Exit{});
   return output;

@@ -1,5 +1,5 @@
-// Child processes: no shell, argv only; limits on time and output; a pidfd, so that a recycled pid is never signalled.
-// The runtime and the CLI call it. The agent's loop never calls run(), which waits.
+// Child processes: no shell, argv only; limits on time and output; a pidfd, so that a recycled pid is never
+// signalled. The runtime and the CLI call it. The agent's loop never calls run(), which waits.
 #pragma once
 
 #include <sys/types.h>
@@ -60,8 +60,8 @@ struct Child {
   pid_t pid = 0;
   Fd pidfd;
 };
-/// Starts argv[0] (looked up in the given PATH) in a session of its own, so that a Ctrl-C meant for us does not reach it,
-/// with default signals and no descriptor of ours. Returns only after exec succeeded.
+/// Starts argv[0] (looked up in the given PATH) in a session of its own, so that a Ctrl-C meant for us does
+/// not reach it, with default signals and no descriptor of ours. Returns only after exec succeeded.
 Result<Child> spawn(const std::vector<std::string>& argv, const SpawnOptions& options);
 /// A pidfd for a running process: `gone` if there is none of that number.
 Result<Fd> open_pidfd(pid_t pid);

@@ -1,5 +1,6 @@
 // Result<T> and Error: how every function here that can fail says so.
-// Called by everything. Never throws, never prints, never carries a secret: callers build texts from what may be seen.
+// Called by everything. Never throws, never prints, never carries a secret: callers build texts from what may
+// be seen.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,8 +13,8 @@
 
 namespace meshops {
 
-/// A failure for people and for programs: a stable code ("config.unknown_key"), one sentence (what was tried, on what,
-/// what happened), an optional hint (what to do now) and the failure that caused it.
+/// A failure for people and for programs: a stable code ("config.unknown_key"), one sentence (what was tried,
+/// on what, what happened), an optional hint (what to do now) and the failure that caused it.
 class [[nodiscard]] Error {
  public:
   Error(std::string_view code, std::string sentence) : code_(code), sentence_(std::move(sentence)) {}
@@ -80,26 +81,27 @@ std::unexpected<Error> fail(E code, fmt::format_string<Args...> text, Args&&... 
 }  // namespace meshops
 
 /// The value of a Result, or return its Error to the caller. For functions; a coroutine tests and co_returns.
-#define TRY(...)                                                                           \
-  ({                                                                                       \
-    auto try_result_ = (__VA_ARGS__);                                                      \
+#define TRY(...)                                                                                \
+  ({                                                                                            \
+    auto try_result_ = (__VA_ARGS__);                                                           \
     if (!try_result_) return std::unexpected<::meshops::Error>(std::move(try_result_).error()); \
-    std::move(try_result_).value();                                                        \
+    std::move(try_result_).value();                                                             \
   })
 /// The same for a Status, whose value is nothing.
-#define CHECK_OK(...)                                                                             \
-  do {                                                                                            \
-    auto check_result_ = (__VA_ARGS__);                                                           \
+#define CHECK_OK(...)                                                                               \
+  do {                                                                                              \
+    auto check_result_ = (__VA_ARGS__);                                                             \
     if (!check_result_) return std::unexpected<::meshops::Error>(std::move(check_result_).error()); \
   } while (false)
 
-/// MESHOPS_ERROR_CODES(ConfigCode, "config", unknown_key, wrong_type): the enum and the names "config.unknown_key", …
-#define MESHOPS_ERROR_CODES(Enum, room, ...)                                      \
-  enum class Enum { __VA_ARGS__ };                                                \
-  inline std::string_view code_name(Enum e) {                                     \
-    static const auto names = ::meshops::detail::code_names(room, #__VA_ARGS__);  \
-    return names[static_cast<std::size_t>(e)];                                    \
-  }                                                                               \
+/// MESHOPS_ERROR_CODES(ConfigCode, "config", unknown_key, wrong_type): the enum and the names
+/// "config.unknown_key", …
+#define MESHOPS_ERROR_CODES(Enum, room, ...)                                     \
+  enum class Enum { __VA_ARGS__ };                                               \
+  inline std::string_view code_name(Enum e) {                                    \
+    static const auto names = ::meshops::detail::code_names(room, #__VA_ARGS__); \
+    return names[static_cast<std::size_t>(e)];                                   \
+  }                                                                              \
   static_assert(true)
 
 #include <vector>

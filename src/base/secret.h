@@ -8,8 +8,8 @@
 
 namespace meshops {
 
-/// Has no operator<<, no formatter, no conversion; its bytes are wiped when it goes. `reveal()` is the one door, so that
-/// a search for it lists every place where a secret leaves.
+/// Has no operator<<, no formatter, no conversion; its bytes are wiped when it goes. `reveal()` is the one
+/// door, so that a search for it lists every place where a secret leaves.
 class Secret {
  public:
   Secret() = default;

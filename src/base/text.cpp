@@ -39,7 +39,8 @@ std::string_view trim(std::string_view text) {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(out, out.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -70,7 +71,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  constexpr std::size_t kLongestWord = 64;  // the table is quadratic and the word may come from a hostile file
+  constexpr std::size_t kLongestWord =
+      64;  // the table is quadratic and the word may come from a hostile file
   if (word.empty() || word.size() > kLongestWord) return std::nullopt;
   std::optional<std::string_view> best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
@@ -86,7 +88,8 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
 }
 
 namespace {
-// Length of the UTF-8 sequence at the front of `text`, 0 if it is broken (RFC 3629: no overlong, no surrogate).
+// Length of the UTF-8 sequence at the front of `text`, 0 if it is broken (RFC 3629: no overlong, no
+// surrogate).
 std::size_t utf8_length(std::string_view text) {
   auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   unsigned char first = byte(0);
@@ -119,7 +122,8 @@ std::string printable(std::string_view text) {
     auto n = utf8_length(text);
     auto c = static_cast<unsigned char>(text[0]);
     // C1 controls (U+0080–U+009F) move cursors on some terminals, like C0.
-    bool control = c < 0x20 || c == 0x7F || (n == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
+    bool control =
+        c < 0x20 || c == 0x7F || (n == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
     if (n == 0 || control) {
       out += fmt::format("\\x{:02x}", c);
       n = 1;
@@ -155,9 +159,9 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
     std::string_view name;
     std::uint64_t factor;
   };
-  constexpr Unit kUnits[] = {{"", 1},          {"b", 1},           {"k", 1024},        {"kib", 1024},
-                             {"kb", 1000},     {"m", 1U << 20},    {"mib", 1U << 20},  {"mb", 1000000},
-                             {"g", 1U << 30},  {"gib", 1U << 30},  {"gb", 1000000000}};
+  constexpr Unit kUnits[] = {{"", 1},         {"b", 1},          {"k", 1024},       {"kib", 1024},
+                             {"kb", 1000},    {"m", 1U << 20},   {"mib", 1U << 20}, {"mb", 1000000},
+                             {"g", 1U << 30}, {"gib", 1U << 30}, {"gb", 1000000000}};
   for (const auto& u : kUnits)
     if (unit == u.name) {
       if (*number > std::numeric_limits<std::uint64_t>::max() / u.factor) return std::nullopt;

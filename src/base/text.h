@@ -32,10 +32,12 @@ std::optional<T> to_number(std::string_view text, int base = 10) {
   return value;
 }
 
-/// The candidate a person most likely meant (Damerau–Levenshtein, at most a third of the letters wrong), or nothing.
+/// The candidate a person most likely meant (Damerau–Levenshtein, at most a third of the letters wrong), or
+/// nothing.
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-/// Text that may come from anywhere, made safe for one line of a terminal: control characters and broken UTF-8 as \xNN.
+/// Text that may come from anywhere, made safe for one line of a terminal: control characters and broken
+/// UTF-8 as \xNN.
 std::string printable(std::string_view text);
 /// printable() in single quotes, cut in the middle of long texts.
 std::string quote(std::string_view text, std::size_t at_most = 80);

@@ -28,17 +28,21 @@ std::string iso8601(WallTime t) {
   std::chrono::year_month_day date{day};
   std::chrono::hh_mm_ss time{t - day};
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     time.hours().count(), time.minutes().count(), time.seconds().count(),
+                     time.subseconds().count());
 }
 
 std::optional<WallTime> parse_iso8601(std::string_view text) {
   // 2026-11-24T05:40:00[.123]Z
   if (text.size() < 20 || text.size() > 30 || text.back() != 'Z') return std::nullopt;
-  auto number = [&](std::size_t at, std::size_t length) { return to_number<unsigned>(text.substr(at, length)); };
+  auto number = [&](std::size_t at, std::size_t length) {
+    return to_number<unsigned>(text.substr(at, length));
+  };
   auto year = number(0, 4), month = number(5, 2), day = number(8, 2);
   auto hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
-  if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':') return std::nullopt;
+  if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':')
+    return std::nullopt;
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   if (*hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
   std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month),
@@ -61,7 +65,7 @@ struct Unit {
   std::string_view name;
   Duration length;
 };
-constexpr Unit kUnits[] = {{"ms", 1ms}, {"s", 1s},  {"sec", 1s}, {"m", 1min},
+constexpr Unit kUnits[] = {{"ms", 1ms},   {"s", 1s}, {"sec", 1s}, {"m", 1min},
                            {"min", 1min}, {"h", 1h}, {"d", 24h}};
 }  // namespace
 

@@ -11,7 +11,8 @@
 namespace meshops {
 
 using Duration = std::chrono::nanoseconds;
-/// Monotonic, counts through suspend (CLOCK_BOOTTIME): what intervals are measured with. Means nothing after a reboot.
+/// Monotonic, counts through suspend (CLOCK_BOOTTIME): what intervals are measured with. Means nothing after
+/// a reboot.
 struct Instant {
   Duration since_boot{};
   auto operator<=>(const Instant&) const = default;
@@ -41,7 +42,8 @@ std::string iso8601(WallTime t);
 /// The inverse; also accepts seconds without fraction. Nothing if it is not a UTC time.
 std::optional<WallTime> parse_iso8601(std::string_view text);
 
-/// "90s", "1h30m", "250ms", "2d"; also a bare "0". Units: ms s m h d, also min, sec. Nothing if it is not a duration.
+/// "90s", "1h30m", "250ms", "2d"; also a bare "0". Units: ms s m h d, also min, sec. Nothing if it is not a
+/// duration.
 std::optional<Duration> parse_duration(std::string_view text);
 /// The inverse, exact: "1h30m", "250ms", "0s".
 std::string duration_text(Duration d);

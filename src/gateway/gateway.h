@@ -1,5 +1,6 @@
-// A gateway of this node: who it is, how to ask it how it does, and how it is run. Called by the agent and discovery.
-// An Adapter knows a product (its files, endpoints, exit codes); a Runtime knows who keeps the process. Neither decides.
+// A gateway of this node: who it is, how to ask it how it does, and how it is run. Called by the agent and
+// discovery. An Adapter knows a product (its files, endpoints, exit codes); a Runtime knows who keeps the
+// process. Neither decides.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -23,41 +24,49 @@
 
 namespace meshops {
 
-MESHOPS_ERROR_CODES(GatewayCode, "gateway", not_found, no_port, bad_config, cannot_start, cannot_stop, not_running,
-                    no_version, no_answer, not_supported);
+MESHOPS_ERROR_CODES(GatewayCode, "gateway", not_found, no_port, bad_config, cannot_start, cannot_stop,
+                    not_running, no_version, no_answer, not_supported);
 
 /// What a gateway is, as far as files and its process tell.
 struct Identity {
-  std::string version;                // installed; empty: not found
+  std::string version;  // installed; empty: not found
   std::filesystem::path state_dir;
   std::filesystem::path config;
-  std::uint16_t port = 0;             // 0: unknown
-  std::string supervisor;             // "systemd (system) openclaw-gateway.service", "meshops", "docker openclaw", "nobody"
+  std::uint16_t port = 0;  // 0: unknown
+  std::string
+      supervisor;  // "systemd (system) openclaw-gateway.service", "meshops", "docker openclaw", "nobody"
 };
 
 /// What the process layer shows now; the runtime fills it.
 struct ProcessView {
   bool running = false;
-  pid_t pid = 0;                      // 0: none, or in a container out of sight
+  pid_t pid = 0;  // 0: none, or in a container out of sight
   std::uint64_t start_ticks = 0;
-  std::optional<ProcessInfo> info;    // of the main process, where we may look
-  Duration cpu{};                     // of the process (and its cgroup when it has one) so far
-  std::string stopped_reason;         // why it does not run: "exit code 78", "stopped by a person", …
+  std::optional<ProcessInfo> info;  // of the main process, where we may look
+  Duration cpu{};                   // of the process (and its cgroup when it has one) so far
+  std::string stopped_reason;       // why it does not run: "exit code 78", "stopped by a person", …
 };
+
+/// How much a probe asks. `light` asks one thing, whose good answer proves every layer below it, and goes on to `full`
+/// when it is not good. OpenClaw writes a warning into its log for every WebSocket greeting that goes no further
+/// ("closed before connect"): so `full` is for when something is wrong, and now and then.
+enum class Depth { light, full };
 
 class Adapter {
  public:
   virtual ~Adapter() = default;
   virtual GatewayKind kind() const = 0;
-  /// Reads files (configuration search, port, token, installed version): cheap, may be called again after a change.
+  /// Reads files (configuration search, port, token, installed version): cheap, may be called again after a
+  /// change.
   virtual Result<Identity> identify(const GatewaySpec& spec, const Host& host) const = 0;
   /// All layers, lowest first; stops asking where a layer fails (those above become unknown). Takes at most
   /// `timeout` per request. `view` comes from the runtime.
-  virtual boost::asio::awaitable<Health> probe(const GatewaySpec& spec, const Identity& identity, const ProcessView& view,
-                                               Host& host, Net& net, Duration timeout) = 0;
+  virtual boost::asio::awaitable<Health> probe(const GatewaySpec& spec, const Identity& identity,
+                                               const ProcessView& view, Host& host, Net& net,
+                                               Duration timeout) = 0;
   /// One real turn (costs a model call): ok or why not, with the time it took.
-  virtual boost::asio::awaitable<Result<Duration>> canary(const GatewaySpec& spec, const Identity& identity, Host& host,
-                                                          Net& net, Duration timeout) = 0;
+  virtual boost::asio::awaitable<Result<Duration>> canary(const GatewaySpec& spec, const Identity& identity,
+                                                          Host& host, Net& net, Duration timeout) = 0;
   /// How long a polite stop may take before it is forced.
   virtual Duration drain_time() const = 0;
   /// Variables the `process` runtime adds so that the gateway knows it is supervised.
@@ -72,10 +81,10 @@ std::unique_ptr<Adapter> make_adapter(GatewayKind kind);
 /// What happened to the process, told by the runtime as it happens.
 struct RuntimeEvent {
   enum class Kind {
-    started,          // a (new) main process runs
-    exited,           // it ended by itself, or was killed from outside
-    stopped_by_person,// somebody asked the service manager to stop it: not ours to start again
-    lost,             // the service manager or engine cannot be asked any more
+    started,            // a (new) main process runs
+    exited,             // it ended by itself, or was killed from outside
+    stopped_by_person,  // somebody asked the service manager to stop it: not ours to start again
+    lost,               // the service manager or engine cannot be asked any more
   };
   Kind kind = Kind::started;
   pid_t pid = 0;
@@ -89,7 +98,8 @@ class Runtime {
   /// Begins to watch; events arrive on the executor until the object goes. Adopts what already runs.
   virtual boost::asio::awaitable<Status> attach(std::function<void(const RuntimeEvent&)> on_event) = 0;
   virtual boost::asio::awaitable<ProcessView> view() = 0;
-  /// Issues the start and returns as soon as it is issued (under systemd: reset-failed first when it needs it).
+  /// Issues the start and returns as soon as it is issued (under systemd: reset-failed first when it needs
+  /// it).
   virtual boost::asio::awaitable<Status> start() = 0;
   /// Polite stop; after `drain` it is forced. Returns when the process is gone.
   virtual boost::asio::awaitable<Status> stop(Duration drain) = 0;
@@ -116,8 +126,8 @@ class Machine {
 };
 std::unique_ptr<Machine> local_machine(boost::asio::any_io_executor executor, const Mesh& mesh);
 
-Result<std::unique_ptr<Runtime>> make_runtime(const GatewaySpec& spec, const Adapter& adapter, const Limits& limits,
-                                              Machine& machine);
+Result<std::unique_ptr<Runtime>> make_runtime(const GatewaySpec& spec, const Adapter& adapter,
+                                              const Limits& limits, Machine& machine);
 
 /// A gateway found on this machine, and how.
 struct Discovered {
@@ -126,12 +136,14 @@ struct Discovered {
   std::vector<std::string> evidence;  // "unit openclaw-gateway.service starts …/dist/index.js gateway"
   bool running = false;
 };
-/// Looks at units (system and every user's manager it may ask), containers, processes and listeners; one entry per
-/// gateway, seen by whichever of them. What could not be looked at is said in `skipped`.
+/// Looks at units (system and every user's manager it may ask), containers, processes and listeners; one
+/// entry per gateway, seen by whichever of them. What could not be looked at is said in `skipped`.
 struct Discovery {
   std::vector<Discovered> gateways;
   std::vector<std::string> skipped;
 };
 boost::asio::awaitable<Discovery> discover(Machine& machine);
+/// True if both describe the same unit, container or listening process.
+bool same_gateway(const GatewaySpec& a, const GatewaySpec& b);
 
 }  // namespace meshops

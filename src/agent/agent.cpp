@@ -1,0 +1,226 @@
+#include "agent/agent.h"
+
+#include <grp.h>
+#include <malloc.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace meshops {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+constexpr auto kSocketGroup = "meshops";
+
+ServedAnswer answer(int status, const Json& body) { return {.status = status, .body = body.dump() + "\n"}; }
+ServedAnswer refuse(int status, const Error& why) {
+  return answer(status, {{"schema", "meshops.error/1"},
+                         {"code", why.code()},
+                         {"message", why.text()},
+                         {"hint", why.hint_text()}});
+}
+
+/// The socket's mode already keeps strangers out; this is the second lock, on the peer's own credentials.
+bool may_order(const Peer& peer) {
+  if (peer.uid == 0 || peer.uid == ::geteuid()) return true;
+  auto* entry = ::getgrnam(kSocketGroup);
+  return entry != nullptr && peer.gid == entry->gr_gid;
+}
+
+asio::awaitable<void> pause(Duration d) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(d));
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+}  // namespace
+
+Agent::Agent(Mesh mesh, Mode mode) : mesh_(std::move(mesh)), mode_(mode) {
+  machine_ = local_machine(loop_.get_executor(), mesh_);
+  since_ = machine_->clock().wall();
+}
+
+Agent::~Agent() = default;
+
+void Agent::keep(GatewaySpec spec) {
+  for (const auto& kept : keepers_)
+    if (kept->spec().name == spec.name) spec.name += "-2";
+  keepers_.push_back(std::make_unique<Keeper>(std::move(spec), mesh_, *machine_));
+  asio::co_spawn(loop_, keepers_.back()->run(), asio::detached);
+}
+
+Status Agent::run() {
+  CHECK_OK(make_directories(mesh_.state_dir));
+  CHECK_OK(make_directories(mesh_.socket.parent_path(), 0755));
+  server_ = TRY(UnixServer::listen(loop_.get_executor(),
+                                   {.path = mesh_.socket, .mode = 0660, .group = kSocketGroup},
+                                   [this](ServedRequest request) { return serve(std::move(request)); }));
+  asio::signal_set signals(loop_, SIGINT, SIGTERM);
+  std::function<void(const boost::system::error_code&, int)> on_signal =
+      [&](const boost::system::error_code& failed, int) {
+        if (failed) return;
+        if (leaving_) ::_exit(130);  // asked twice: now
+        request_stop();
+        signals.async_wait(on_signal);
+      };
+  signals.async_wait(on_signal);
+  asio::co_spawn(loop_, begin(), asio::detached);
+  if (mode_ == Mode::daemon) asio::co_spawn(loop_, watchdog(), asio::detached);
+  loop_.run();
+  keepers_.clear();
+  server_.reset();
+  return ok();
+}
+
+asio::awaitable<void> Agent::begin() {
+  for (const auto& spec : mesh_.gateways_of(mesh_.node))
+    if (spec.enabled) keep(spec);
+  if (mesh_.discover != Discover::off) co_await find_more();
+  log::info("agent.up", fmt::format("meshops {} keeps {} gateway{} on {}", MESHOPS_VERSION, keepers_.size(),
+                                    keepers_.size() == 1 ? "" : "s", mesh_.node));
+  if (mode_ == Mode::daemon) ::sd_notify(0, "READY=1");
+  // What start-up needed (configuration, discovery) goes back to the system: the agent stays for months.
+  ::malloc_trim(0);
+}
+
+asio::awaitable<void> Agent::find_more() {
+  auto found = co_await discover(*machine_);
+  for (const auto& why : found.skipped) log::debug("discover.skipped", why);
+  for (auto& gateway : found.gateways) {
+    bool known = false;
+    for (const auto& spec : mesh_.gateways_of(mesh_.node)) known = known || same_gateway(spec, gateway.spec);
+    if (known) continue;
+    if (!gateway.running && gateway.spec.runtime == RuntimeKind::process) continue;
+    if (gateway.spec.runtime == RuntimeKind::process || mesh_.discover == Discover::observe) {
+      // A bare process has another parent: seen and named, not ours to start.
+      log::info("discover.found", fmt::format("{} found and left alone: {}", gateway.spec.name,
+                                              gateway.evidence.empty() ? "" : gateway.evidence.front()));
+      continue;
+    }
+    log::info("discover.found", fmt::format("{} found: {}", gateway.spec.name,
+                                            gateway.evidence.empty() ? "" : gateway.evidence.front()));
+    keep(std::move(gateway.spec));
+  }
+}
+
+asio::awaitable<void> Agent::watchdog() {
+  std::uint64_t microseconds = 0;
+  if (::sd_watchdog_enabled(0, &microseconds) <= 0) co_return;
+  while (true) {
+    ::sd_notify(0, "WATCHDOG=1");
+    co_await pause(std::chrono::microseconds(microseconds / 3));
+  }
+}
+
+void Agent::every(Duration period, std::function<void()> call) {
+  asio::co_spawn(loop_, repeat(period, std::move(call)), asio::detached);
+}
+
+asio::awaitable<void> Agent::repeat(Duration period, std::function<void()> call) {
+  while (!leaving_) {
+    call();
+    co_await pause(period);
+  }
+}
+
+void Agent::request_stop() {
+  if (std::exchange(leaving_, true)) return;
+  asio::co_spawn(loop_, leave(), asio::detached);
+}
+
+asio::awaitable<void> Agent::leave() {
+  if (mode_ == Mode::daemon) {
+    ::sd_notify(0, "STOPPING=1");
+  } else {
+    for (auto& keeper : keepers_) co_await keeper->leave(6min);
+  }
+  loop_.stop();
+}
+
+Json Agent::status() const {
+  Json gateways = Json::array();
+  for (const auto& keeper : keepers_) gateways.push_back(keeper->status());
+  Json node = {{"name", mesh_.node},
+               {"self", true},
+               {"agent",
+                {{"state", leaving_ ? "leaving" : "up"},
+                 {"pid", ::getpid()},
+                 {"version", MESHOPS_VERSION},
+                 {"since", iso8601(since_)}}},
+               {"gateways", gateways}};
+  return {{"schema", "meshops.status/1"},
+          {"generated_at", iso8601(machine_->clock().wall())},
+          {"mesh", mesh_.name},
+          {"nodes", Json::array({node})}};
+}
+
+asio::awaitable<ServedAnswer> Agent::serve(ServedRequest request) {
+  auto path = request.target.substr(0, request.target.find('?'));
+  if (path == "/v1/status" && request.method == "GET") co_return answer(200, status());
+  constexpr std::string_view kGateways = "/v1/gateways/";
+  if (path.starts_with(kGateways)) {
+    auto parts = split(std::string_view(path).substr(kGateways.size()), '/');
+    if (parts.size() == 2) {
+      std::string name(parts[0]), verb(parts[1]);
+      co_return co_await serve_gateway(std::move(name), std::move(verb), std::move(request));
+    }
+  }
+  co_return refuse(
+      404, error(GatewayCode::not_found, "the agent has nothing at {} {}", request.method, quote(path)));
+}
+
+asio::awaitable<ServedAnswer> Agent::serve_gateway(std::string name, std::string verb,
+                                                   ServedRequest request) {
+  Keeper* keeper = nullptr;
+  for (const auto& kept : keepers_)
+    if (kept->spec().name == name) keeper = kept.get();
+  if (keeper == nullptr) {
+    std::vector<std::string> names;
+    for (const auto& kept : keepers_) names.push_back(kept->spec().name);
+    co_return refuse(404,
+                     error(GatewayCode::not_found, "there is no gateway {} on {}", quote(name), mesh_.node)
+                         .hint("it has: {}", names.empty() ? "none" : join(names, ", ")));
+  }
+  if (verb == "logs" && request.method == "GET") {
+    std::size_t lines = 100;
+    if (auto at = request.target.find("lines="); at != std::string::npos)
+      lines = std::min<std::size_t>(
+          to_number<std::size_t>(std::string_view(request.target).substr(at + 6)).value_or(100), 10'000);
+    auto text = co_await keeper->logs(lines);
+    if (!text) co_return refuse(500, text.error());
+    co_return ServedAnswer{
+        .status = 200, .body = std::move(*text), .content_type = "text/plain; charset=utf-8"};
+  }
+  if (request.method != "POST")
+    co_return refuse(405, error(GatewayCode::not_supported, "{} needs POST", quote(verb)));
+  if (!may_order(request.peer))
+    co_return refuse(
+        403, error(GatewayCode::not_supported, "user {} may not {} a gateway", request.peer.uid, quote(verb))
+                 .hint("run it as root or as a member of the group {}", kSocketGroup));
+  log::info("person.order", fmt::format("user {} asks to {} {}", request.peer.uid, printable(verb), name));
+  Status done =
+      fail(error(GatewayCode::not_supported, "the agent does not know how to {} a gateway", quote(verb)));
+  if (verb == "start") done = co_await keeper->person_starts();
+  if (verb == "stop") done = co_await keeper->person_stops();
+  if (verb == "restart") done = co_await keeper->person_restarts();
+  if (!done) co_return refuse(409, done.error());
+  co_return answer(202, {{"schema", "meshops.order/1"}, {"gateway", name}, {"order", verb}});
+}
+
+}  // namespace meshops

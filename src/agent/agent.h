@@ -1,0 +1,61 @@
+// The agent: one event loop with a Keeper per gateway and the API on a UNIX socket. Run by `meshops agent`
+// (daemon) and `meshops up` (foreground). Listens on no network.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+#include "agent/keeper.h"
+#include "config/mesh.h"
+#include "gateway/gateway.h"
+#include "net/server.h"
+
+namespace meshops {
+
+class Agent {
+ public:
+  enum class Mode {
+    daemon,      // talks to systemd; leaves the gateways running when it ends
+    foreground,  // ends what it started when it leaves
+  };
+  Agent(Mesh mesh, Mode mode);
+  ~Agent();
+
+  /// Runs until SIGTERM or SIGINT (or request_stop()). Fails only at the start: no socket, no state
+  /// directory.
+  Status run();
+  /// From inside the loop.
+  void request_stop();
+  /// Called every `period` inside the loop: the live view, --until.
+  void every(Duration period, std::function<void()> call);
+
+  const std::vector<std::unique_ptr<Keeper>>& keepers() const { return keepers_; }
+  const Mesh& mesh() const { return mesh_; }
+  /// meshops.status/1
+  nlohmann::ordered_json status() const;
+
+ private:
+  boost::asio::awaitable<void> begin();
+  boost::asio::awaitable<void> find_more();
+  boost::asio::awaitable<void> watchdog();
+  boost::asio::awaitable<void> repeat(Duration period, std::function<void()> call);
+  boost::asio::awaitable<void> leave();
+  boost::asio::awaitable<ServedAnswer> serve(ServedRequest request);
+  boost::asio::awaitable<ServedAnswer> serve_gateway(std::string name, std::string verb,
+                                                     ServedRequest request);
+  void keep(GatewaySpec spec);
+
+  Mesh mesh_;
+  Mode mode_;
+  boost::asio::io_context loop_{1};
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<UnixServer> server_;
+  std::vector<std::unique_ptr<Keeper>> keepers_;
+  WallTime since_{};
+  bool leaving_ = false;
+};
+
+}  // namespace meshops

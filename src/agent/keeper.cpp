@@ -1,0 +1,369 @@
+#include "agent/keeper.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+
+namespace meshops {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using Json = nlohmann::ordered_json;
+
+Memory read_memory(const std::filesystem::path& path) {
+  Memory memory;
+  auto text = read_file(path, 64U << 10);
+  if (!text) return memory;
+  auto json = nlohmann::json::parse(*text, nullptr, false);
+  if (!json.is_object()) return memory;
+  if (auto& v = json["wanted"]; v.is_boolean()) memory.wanted = v.get<bool>();
+  if (auto& v = json["learned_start_ms"]; v.is_number_unsigned() && v.get<std::uint64_t>() < 86'400'000)
+    memory.learned_start = std::chrono::milliseconds(v.get<std::uint64_t>());
+  if (auto& v = json["failures"]; v.is_number_unsigned()) memory.failures = v.get<unsigned>();
+  if (auto& v = json["restarts"]; v.is_number_unsigned()) memory.restarts = v.get<unsigned>();
+  return memory;
+}
+
+std::string memory_json(const Memory& memory) {
+  Json json = {{"wanted", memory.wanted}, {"failures", memory.failures}, {"restarts", memory.restarts}};
+  if (memory.learned_start)
+    json["learned_start_ms"] =
+        std::chrono::duration_cast<std::chrono::milliseconds>(*memory.learned_start).count();
+  return json.dump() + "\n";
+}
+
+namespace {
+std::filesystem::path memory_path(Machine& machine, const GatewaySpec& spec) {
+  return machine.state_dir() / "gateways" / spec.name / "memory.json";
+}
+
+Supervision::Rules rules_for(const Mesh& mesh, const Adapter& adapter) {
+  auto limits = mesh.limits;
+  if (limits.profile == Profile::cautious) {
+    // Slower to call it a hang, and never back at once.
+    limits.hang_misses *= 2;
+    limits.start_floor *= 2;
+    limits.backoff_first = std::max<Duration>(limits.backoff_first, 5s);
+  }
+  return {.limits = limits, .drain = adapter.drain_time()};
+}
+}  // namespace
+
+Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine)
+    : spec_(std::move(spec)),
+      limits_(mesh.limits),
+      machine_(machine),
+      adapter_(make_adapter(spec_.kind)),
+      supervision_(rules_for(mesh, *adapter_), read_memory(memory_path(machine, spec_))),
+      timer_(machine.executor()) {
+  works_.reason = spec_.canary ? "no turn tried yet" : "no turn seen yet (set canary = true to try one)";
+  works_.since = machine.clock().wall();
+}
+
+Keeper::~Keeper() { timer_.cancel(); }
+
+asio::awaitable<void> Keeper::run() {
+  std::weak_ptr<int> alive = alive_;
+  auto made = make_runtime(spec_, *adapter_, limits_, machine_);
+  if (!made) {
+    trouble_ = made.error();
+    log::error("gateway.runtime", trouble_.text(), {{"gateway", spec_.name}});
+    co_return;
+  }
+  runtime_ = std::move(*made);
+  Duration retry = 1s;
+  while (!alive.expired()) {
+    auto attached = co_await runtime_->attach([this](const RuntimeEvent& event) { happened(event); });
+    if (alive.expired()) co_return;
+    if (attached) break;
+    // The manager may still be coming up, a user's bus may need a login: keep asking, calmly.
+    if (trouble_.sentence() != attached.error().sentence())
+      log::warn("gateway.attach", attached.error().text(), {{"gateway", spec_.name}});
+    trouble_ = attached.error();
+    timer_.expires_after(retry);
+    boost::system::error_code woken;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    retry = std::min<Duration>(retry * 2, 30s);
+  }
+  trouble_ = Error("", "");
+
+  auto next_look = now();
+  while (!alive.expired()) {
+    if (now() >= next_look) {
+      co_await look();
+      if (alive.expired()) co_return;
+      next_look = now() + supervision_.look_interval();
+    }
+    auto wake = next_look;
+    if (auto tick = supervision_.next_wake()) wake = std::min(wake, *tick);
+    timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+        std::max<Duration>(wake - now(), 0s)));
+    boost::system::error_code woken;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    if (alive.expired()) co_return;
+    if (woken == asio::error::operation_aborted)
+      next_look = std::min(next_look, now() + supervision_.look_interval());
+    carry_out(supervision_.tick(now()));
+  }
+}
+
+void Keeper::happened(const RuntimeEvent& event) {
+  ++events_;
+  switch (event.kind) {
+    case RuntimeEvent::Kind::started: {
+      // An adopted process is older than our knowledge of it.
+      auto age = Duration::zero();
+      if (auto info = machine_.host().process(event.pid))
+        age = std::max(now().since_boot - info->started, Duration::zero());
+      if (age < 2s) age = Duration::zero();
+      log::info("gateway.started", fmt::format("{} runs (pid {})", spec_.name, event.pid),
+                {{"gateway", spec_.name}, {"pid", std::to_string(event.pid)}});
+      carry_out(supervision_.process_started(now(), age));
+      break;
+    }
+    case RuntimeEvent::Kind::exited: {
+      bool puzzling = adapter_->needs_diagnosis(event.exit);
+      auto detail = event.detail.empty() ? adapter_->explain_exit(event.exit) : event.detail;
+      // The start goes out before anything is written down: every millisecond is an outage.
+      carry_out(supervision_.process_ended(now(), event.exit, puzzling, detail));
+      last_exit_ = event;
+      last_exit_->detail = detail;
+      last_exit_at_ = machine_.clock().wall();
+      log::warn("gateway.exited",
+                fmt::format("{}: pid {} {}{}", spec_.name, event.pid, event.exit.text(),
+                            detail.empty() ? "" : " (" + detail + ")"),
+                {{"gateway", spec_.name}, {"pid", std::to_string(event.pid)}});
+      break;
+    }
+    case RuntimeEvent::Kind::stopped_by_person:
+      last_exit_ = event;
+      last_exit_at_ = machine_.clock().wall();
+      carry_out(supervision_.stopped_by_person(now()));
+      log::info("gateway.stopped",
+                fmt::format("{} was stopped through its service manager: left alone", spec_.name),
+                {{"gateway", spec_.name}});
+      break;
+    case RuntimeEvent::Kind::lost:
+      log::warn("gateway.lost", fmt::format("{}: {}", spec_.name, event.detail), {{"gateway", spec_.name}});
+      break;
+  }
+  remember();
+  timer_.cancel();
+}
+
+void Keeper::carry_out(Decision decision) {
+  if (decision.act == Decision::Act::none) return;
+  asio::co_spawn(machine_.executor(), act(std::move(decision)), asio::detached);
+}
+
+asio::awaitable<void> Keeper::act(Decision decision) {
+  std::weak_ptr<int> alive = alive_;
+  switch (decision.act) {
+    case Decision::Act::none:
+      co_return;
+    case Decision::Act::start: {
+      auto started = co_await runtime_->start();
+      if (alive.expired()) co_return;
+      if (started) {
+        log::info("gateway.start", fmt::format("start of {} ordered: {}", spec_.name, decision.why),
+                  {{"gateway", spec_.name}});
+      } else {
+        log::error("gateway.start", started.error().text(), {{"gateway", spec_.name}});
+        supervision_.start_failed(now(), started.error().text());
+        timer_.cancel();
+      }
+      break;
+    }
+    case Decision::Act::stop: {
+      log::info("gateway.stop", fmt::format("stopping {}: {}", spec_.name, decision.why),
+                {{"gateway", spec_.name}});
+      auto stopped = co_await runtime_->stop(adapter_->drain_time());
+      if (alive.expired()) co_return;
+      if (!stopped) log::error("gateway.stop", stopped.error().text(), {{"gateway", spec_.name}});
+      break;
+    }
+    case Decision::Act::end_hung: {
+      log::warn("gateway.hung", fmt::format("{}: {}; ending it", spec_.name, decision.why),
+                {{"gateway", spec_.name}});
+      // A frozen process handles SIGTERM only once it runs again; TERM first, so that it finds it waiting.
+      auto term = co_await runtime_->signal(SIGTERM);
+      if (alive.expired()) co_return;
+      if (!term) log::error("gateway.hung", term.error().text(), {{"gateway", spec_.name}});
+      co_await runtime_->signal(SIGCONT);
+      break;
+    }
+    case Decision::Act::kill: {
+      log::warn("gateway.kill", fmt::format("{}: killing it: {}", spec_.name, decision.why),
+                {{"gateway", spec_.name}});
+      auto killed = co_await runtime_->kill_now();
+      if (alive.expired()) co_return;
+      if (!killed) log::error("gateway.kill", killed.error().text(), {{"gateway", spec_.name}});
+      break;
+    }
+  }
+  if (!alive.expired()) remember();
+}
+
+asio::awaitable<void> Keeper::look() {
+  std::weak_ptr<int> alive = alive_;
+  auto before = events_;
+  if (identity_.port == 0 || supervision_.phase() == Phase::starting ||
+      supervision_.phase() == Phase::unseen) {
+    if (auto found = adapter_->identify(spec_, machine_.host()))
+      identity_ = std::move(*found);
+    else if (trouble_.sentence() != found.error().sentence())
+      log::warn("gateway.identity", found.error().text(), {{"gateway", spec_.name}});
+    identity_.supervisor = runtime_->describe();
+  }
+  auto view = co_await runtime_->view();
+  if (alive.expired() || events_ != before) co_return;
+  bool frozen = view.info && (view.info->state == 'T' || view.info->state == 't');
+  auto seen = co_await adapter_->probe(spec_, identity_, view, machine_.host(), machine_.net(),
+                                       limits_.probe_timeout);
+  if (alive.expired() || events_ != before) co_return;  // it ended or started meanwhile: this picture is old
+
+  Look look{.health = seen, .running = view.running, .frozen = frozen, .cpu = view.cpu};
+  auto phase = supervision_.phase();
+  auto decision = supervision_.looked(now(), look);
+  view_ = std::move(view);
+  show_pending(seen);
+  if (seen[Layer::works].state != LayerState::not_applicable) seen[Layer::works] = works_;
+  seen.at = machine_.clock().wall();
+  health_ = carried_over(health_, std::move(seen));
+  if (supervision_.phase() != phase) {
+    log::info("gateway.phase", fmt::format("{}: {}", spec_.name, summary()),
+              {{"gateway", spec_.name}, {"phase", std::string(text(supervision_.phase()))}});
+    remember();
+  }
+  carry_out(std::move(decision));
+  if (spec_.canary && supervision_.phase() == Phase::ready && canary_done_for_ != view_.pid)
+    co_await try_canary();
+}
+
+asio::awaitable<void> Keeper::try_canary() {
+  std::weak_ptr<int> alive = alive_;
+  canary_done_for_ = view_.pid;
+  auto turn = co_await adapter_->canary(spec_, identity_, machine_.host(), machine_.net(), 120s);
+  if (alive.expired()) co_return;
+  works_.since = machine_.clock().wall();
+  works_.state = turn ? LayerState::ok : LayerState::failing;
+  works_.latency = turn ? std::optional(*turn) : std::nullopt;
+  works_.reason = turn ? "" : turn.error().text();
+  health_[Layer::works] = works_;
+  if (turn)
+    log::info("gateway.works", fmt::format("{} answered a real turn in {}", spec_.name, about(*turn)),
+              {{"gateway", spec_.name}});
+  else
+    log::warn("gateway.works", fmt::format("{}: the real turn failed: {}", spec_.name, works_.reason),
+              {{"gateway", spec_.name}});
+}
+
+void Keeper::show_pending(Health& health) const {
+  if (!supervision_.warming_up()) return;
+  for (auto layer : kLayers)
+    if (health[layer].state == LayerState::failing && layer != Layer::process)
+      health[layer].state = LayerState::pending;
+}
+
+void Keeper::remember() {
+  auto text = memory_json(supervision_.memory());
+  if (text == saved_memory_) return;
+  auto path = memory_path(machine_, spec_);
+  auto saved = make_directories(path.parent_path());
+  if (saved) saved = write_file_atomic(path, text);
+  if (!saved) log::warn("gateway.memory", saved.error().text(), {{"gateway", spec_.name}});
+  saved_memory_ = std::move(text);
+}
+
+asio::awaitable<Status> Keeper::person_starts() {
+  if (!runtime_) co_return fail(trouble_);
+  auto decision = supervision_.person_starts(now());
+  if (decision.act == Decision::Act::none) co_return ok();
+  co_await act(std::move(decision));
+  co_return ok();
+}
+asio::awaitable<Status> Keeper::person_stops() {
+  if (!runtime_) co_return fail(trouble_);
+  carry_out(supervision_.person_stops(now()));
+  remember();
+  co_return ok();
+}
+asio::awaitable<Status> Keeper::person_restarts() {
+  if (!runtime_) co_return fail(trouble_);
+  carry_out(supervision_.person_restarts(now()));
+  remember();
+  co_return ok();
+}
+asio::awaitable<Result<std::string>> Keeper::logs(std::size_t lines) {
+  if (!runtime_) co_return fail(trouble_);
+  auto text = co_await runtime_->logs(lines);
+  co_return text;
+}
+
+asio::awaitable<void> Keeper::leave(Duration limit) {
+  if (!runtime_ || spec_.runtime != RuntimeKind::process) co_return;
+  auto memory = supervision_.memory();
+  auto deadline = now() + limit;
+  carry_out(supervision_.person_stops(now()));
+  while (supervision_.phase() != Phase::stopped && now() < deadline) {
+    timer_.expires_after(50ms);
+    boost::system::error_code woken;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    carry_out(supervision_.tick(now()));
+  }
+  // It was us who left, not a person who wants it down: the next `up` starts it again.
+  saved_memory_ = memory_json(memory);
+  if (auto saved = write_file_atomic(memory_path(machine_, spec_), saved_memory_); !saved)
+    log::warn("gateway.memory", saved.error().text(), {{"gateway", spec_.name}});
+}
+
+std::string Keeper::summary() const {
+  if (!trouble_.sentence().empty()) return trouble_.text();
+  return supervision_.summary(now());
+}
+
+Json Keeper::status() const {
+  Json json;
+  json["name"] = spec_.name;
+  json["kind"] = text(spec_.kind);
+  json["runtime"] = text(spec_.runtime);
+  json["state"] = trouble_.sentence().empty() ? std::string(text(supervision_.phase())) : "unwatched";
+  json["summary"] = summary();
+  json["restarts"] = supervision_.memory().restarts;
+  json["identity"] = {{"pid", view_.running ? Json(view_.pid) : Json(nullptr)},
+                      {"version", health_.version.empty() ? identity_.version : health_.version},
+                      {"state_dir", identity_.state_dir.string()},
+                      {"config", identity_.config.string()},
+                      {"port", identity_.port != 0 ? Json(identity_.port) : Json(nullptr)},
+                      {"supervisor", identity_.supervisor},
+                      {"unit", spec_.unit}};
+  if (last_exit_)
+    json["last_exit"] = {
+        {"code", last_exit_->exit.code ? Json(*last_exit_->exit.code) : Json(nullptr)},
+        {"signal", last_exit_->exit.signal ? Json(*last_exit_->exit.signal) : Json(nullptr)},
+        {"at", iso8601(last_exit_at_)},
+        {"reason", last_exit_->detail.empty() ? last_exit_->exit.text()
+                                              : last_exit_->exit.text() + ": " + last_exit_->detail}};
+  else
+    json["last_exit"] = nullptr;
+  json["learned_start_s"] = supervision_.memory().learned_start
+                                ? Json(seconds(*supervision_.memory().learned_start))
+                                : Json(nullptr);
+  auto& layers = json["health"];
+  for (auto layer : kLayers) {
+    const auto& h = health_[layer];
+    layers[std::string(text(layer))] = {
+        {"state", text(h.state)},
+        {"since", h.since == WallTime{} ? Json(nullptr) : Json(iso8601(h.since))},
+        {"latency_ms", h.latency ? Json(std::round(milliseconds(*h.latency) * 1000) / 1000) : Json(nullptr)},
+        {"reason", h.reason}};
+  }
+  return json;
+}
+
+}  // namespace meshops

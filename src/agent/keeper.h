@@ -1,0 +1,77 @@
+// Keeps one gateway: looks at it, feeds its Supervision, carries the decisions out, and tells what it sees.
+// Owned by the Agent, one per gateway, all on one event loop. Decides nothing itself.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "gateway/gateway.h"
+#include "heal/supervision.h"
+
+namespace meshops {
+
+class Keeper {
+ public:
+  Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine);
+  ~Keeper();
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  /// Attaches and looks, again and again, until the object goes. Run once.
+  boost::asio::awaitable<void> run();
+
+  const GatewaySpec& spec() const { return spec_; }
+  const Health& health() const { return health_; }
+  Phase phase() const { return supervision_.phase(); }
+  std::string summary() const;
+  /// One element of `gateways` of meshops.status/1.
+  nlohmann::ordered_json status() const;
+
+  // What a person may ask; returns when the order is given, not when it is done.
+  boost::asio::awaitable<Status> person_starts();
+  boost::asio::awaitable<Status> person_stops();
+  boost::asio::awaitable<Status> person_restarts();
+  boost::asio::awaitable<Result<std::string>> logs(std::size_t lines);
+
+  /// Ends what meshops itself runs, politely, and waits (foreground `up` leaving). Other runtimes are left
+  /// alone.
+  boost::asio::awaitable<void> leave(Duration limit);
+
+ private:
+  void happened(const RuntimeEvent& event);
+  void carry_out(Decision decision);
+  boost::asio::awaitable<void> act(Decision decision);
+  boost::asio::awaitable<void> look();
+  boost::asio::awaitable<void> try_canary();
+  void show_pending(Health& health) const;
+  void remember();
+  Instant now() const { return machine_.clock().now(); }
+
+  GatewaySpec spec_;
+  Limits limits_;
+  Machine& machine_;
+  std::unique_ptr<Adapter> adapter_;
+  std::unique_ptr<Runtime> runtime_;
+  Supervision supervision_;
+  Identity identity_;
+  ProcessView view_;
+  Health health_;
+  Error trouble_{"", ""};  // why it cannot be watched; no sentence: it can
+  boost::asio::steady_timer timer_;
+  std::uint64_t events_ = 0;  // a look that began before an event came is stale
+  std::optional<RuntimeEvent> last_exit_;
+  WallTime last_exit_at_{};
+  std::string saved_memory_;
+  std::optional<pid_t> canary_done_for_;
+  LayerHealth works_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+/// Memory as stored in STATE/gateways/NAME/memory.json; a damaged file gives the defaults.
+Memory read_memory(const std::filesystem::path& path);
+std::string memory_json(const Memory& memory);
+
+}  // namespace meshops

@@ -1,0 +1,206 @@
+// The `process` runtime: meshops is the supervisor. The child runs in a session of its own and writes to its
+// own log file, so that it outlives the agent; a record with pid, start time and boot lets the next agent
+// adopt it.
+#include <unistd.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "gateway/exit_watch.h"
+#include "gateway/gateway_log.h"
+#include "gateway/openclaw_install.h"
+#include "gateway/runtimes.h"
+
+namespace meshops {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Record {
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;
+  std::string boot_id;
+};
+
+std::string boot_id(const Host& host) {
+  auto text = host.read("/proc/sys/kernel/random/boot_id", 128);
+  return text ? std::string(trim(*text)) : std::string();
+}
+
+class ProcessRuntime final : public Runtime {
+ public:
+  ProcessRuntime(const GatewaySpec& spec, const Adapter& adapter, const Limits& limits, Machine& machine)
+      : spec_(spec),
+        limits_(limits),
+        machine_(machine),
+        extra_environment_(adapter.supervisor_environment()),
+        directory_(machine.state_dir() / "gateways" / spec.name),
+        boot_id_(boot_id(machine.host())) {}
+
+  asio::awaitable<Status> attach(std::function<void(const RuntimeEvent&)> on_event) override {
+    on_event_ = std::move(on_event);
+    if (auto made = make_directories(directory_); !made) co_return made;
+    if (auto record = read_record()) adopt(*record);
+    co_return ok();
+  }
+
+  asio::awaitable<ProcessView> view() override {
+    ProcessView view;
+    if (auto rotated = rotate_gateway_log(log_path(), limits_.log_max_bytes, limits_.log_keep); !rotated)
+      log::warn("gateway.log", rotated.error().text(), {{"gateway", spec_.name}});
+    if (pid_ == 0) {
+      view.stopped_reason = last_exit_.empty() ? "not started" : last_exit_;
+      co_return view;
+    }
+    auto info = machine_.host().process(pid_);
+    if (!info || info->start_ticks != start_ticks_ || info->state == 'Z') {
+      view.stopped_reason = "its process has ended";
+      co_return view;
+    }
+    view.running = true;
+    view.pid = pid_;
+    view.start_ticks = start_ticks_;
+    view.cpu = info->cpu;
+    view.info = std::move(*info);
+    co_return view;
+  }
+
+  asio::awaitable<Status> start() override {
+    if (pid_ != 0) co_return ok();
+    co_return start_now();
+  }
+
+  asio::awaitable<Status> stop(Duration) override { co_return send(SIGTERM); }
+  asio::awaitable<Status> kill_now() override { co_return send(SIGKILL); }
+  asio::awaitable<Status> signal(int number) override { co_return send(number); }
+  asio::awaitable<Result<std::string>> logs(std::size_t lines) override {
+    co_return tail_file(log_path(), lines);
+  }
+  std::string describe() const override { return "meshops"; }
+
+ private:
+  fs::path log_path() const { return directory_ / "output.log"; }
+  fs::path record_path() const { return directory_ / "process.json"; }
+
+  Status send(int number) {
+    if (!watch_) return fail(GatewayCode::not_running, "{} does not run", spec_.name);
+    // The watch owns the pidfd; borrow its number only for this call.
+    Fd borrowed(watch_->fd());
+    auto sent = send_signal(borrowed, number);
+    borrowed.release();
+    return sent;
+  }
+
+  Status start_now() {
+    std::optional<Account> as;
+    if (!spec_.user.empty() && ::geteuid() == 0) as = TRY(account(spec_.user));
+    auto owner = as.value_or(own_account());
+
+    SpawnOptions options;
+    options.environment = own_environment();
+    // What belongs to our own unit must not reach the gateway: it would think that systemd supervises it,
+    // talk to our notify socket, or (NODE_COMPILE_CACHE) fork so that we hold the wrong pid.
+    for (const auto* name :
+         {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM",
+          "SYSTEMD_EXEC_PID", "LISTEN_FDS", "LISTEN_PID", "NODE_COMPILE_CACHE", "MESHOPS_CONFIG"})
+      options.environment.erase(name);
+    for (const auto& [name, value] : extra_environment_) options.environment[name] = value;
+    if (as) {
+      options.environment["HOME"] = owner.home.string();
+      options.environment["USER"] = options.environment["LOGNAME"] = owner.name;
+      for (const auto* name :
+           {"XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS"})
+        options.environment.erase(name);
+    }
+    if (!spec_.state_dir.empty()) options.environment["OPENCLAW_STATE_DIR"] = spec_.state_dir.string();
+    if (!spec_.config.empty()) options.environment["OPENCLAW_CONFIG_PATH"] = spec_.config.string();
+    for (const auto& [name, value] : spec_.environment) options.environment[name] = value;
+
+    auto command = spec_.command;
+    if (command.empty()) command = TRY(installed_openclaw_command(machine_.state_dir()));
+    options.working_dir = spec_.working_dir.empty() ? owner.home : spec_.working_dir;
+    options.as = as;
+    auto log = TRY(open_gateway_log(log_path(), as));
+    options.stdout_fd = options.stderr_fd = log.get();
+
+    auto child = TRY(spawn(command, options));
+    pid_ = child.pid;
+    auto info = machine_.host().process(pid_);
+    start_ticks_ = info ? info->start_ticks : 0;
+    watch_exit(std::move(child.pidfd));
+    write_record();
+    on_event_({.kind = RuntimeEvent::Kind::started, .pid = pid_, .exit = {}, .detail = {}});
+    return ok();
+  }
+
+  void watch_exit(Fd pidfd) {
+    watch_ = std::make_unique<ExitWatch>(machine_.executor(), std::move(pidfd), [this] { ended(); });
+  }
+
+  void ended() {
+    Fd borrowed(watch_->fd());
+    auto exit =
+        reap(borrowed).value_or(Exit{});  // an adopted process is not our child: nobody tells how it ended
+    borrowed.release();
+    auto pid = std::exchange(pid_, 0);
+    last_exit_ = exit.text();
+    auto done = std::move(watch_);
+    on_event_({.kind = RuntimeEvent::Kind::exited, .pid = pid, .exit = exit, .detail = {}});
+  }
+
+  void adopt(const Record& record) {
+    if (record.boot_id != boot_id_) return;
+    auto info = machine_.host().process(record.pid);
+    if (!info || info->start_ticks != record.start_ticks || info->state == 'Z') return;
+    auto pidfd = open_pidfd(record.pid);
+    if (!pidfd) return;
+    pid_ = record.pid;
+    start_ticks_ = record.start_ticks;
+    watch_exit(std::move(*pidfd));
+    on_event_({.kind = RuntimeEvent::Kind::started, .pid = pid_, .exit = {}, .detail = "adopted"});
+  }
+
+  std::optional<Record> read_record() const {
+    auto text = read_file(record_path(), 4096);
+    if (!text) return std::nullopt;
+    auto json = nlohmann::json::parse(*text, nullptr, false);
+    if (!json.is_object() || !json["pid"].is_number_integer() || !json["start_ticks"].is_number_unsigned() ||
+        !json["boot_id"].is_string())
+      return std::nullopt;
+    return Record{json["pid"].get<pid_t>(), json["start_ticks"].get<std::uint64_t>(),
+                  json["boot_id"].get<std::string>()};
+  }
+
+  void write_record() const {
+    nlohmann::json json = {{"pid", pid_}, {"start_ticks", start_ticks_}, {"boot_id", boot_id_}};
+    if (auto written = write_file_atomic(record_path(), json.dump() + "\n"); !written)
+      log::warn("gateway.record", written.error().text(), {{"gateway", spec_.name}});
+  }
+
+  GatewaySpec spec_;
+  Limits limits_;
+  Machine& machine_;
+  Environment extra_environment_;
+  fs::path directory_;
+  std::string boot_id_;
+  std::function<void(const RuntimeEvent&)> on_event_;
+  pid_t pid_ = 0;
+  std::uint64_t start_ticks_ = 0;
+  std::string last_exit_;
+  std::unique_ptr<ExitWatch> watch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runtime> process_runtime(const GatewaySpec& spec, const Adapter& adapter,
+                                         const Limits& limits, Machine& machine) {
+  return std::make_unique<ProcessRuntime>(spec, adapter, limits, machine);
+}
+
+}  // namespace meshops
