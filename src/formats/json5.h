@@ -129,6 +129,8 @@ struct Problem {
   std::string what;
 };
 
+class Editing;
+
 class Document {
  public:
   /// The whole text. "line 7, column 3: expected ',' or '}', found 'p'".
@@ -142,6 +144,7 @@ class Document {
   const std::string& text() const;
 
  private:
+  friend class Editing;
   explicit Document(std::shared_ptr<const detail::Tree> tree) : tree_(std::move(tree)) {}
   std::shared_ptr<const detail::Tree> tree_;
 };
