@@ -33,8 +33,10 @@ struct Identity {
   std::filesystem::path state_dir;
   std::filesystem::path config;
   std::uint16_t port = 0;  // 0: unknown
-  std::string
-      supervisor;  // "systemd (system) openclaw-gateway.service", "meshops", "docker openclaw", "nobody"
+  /// "systemd (system) openclaw-gateway.service", "meshops", "docker openclaw", "nobody"
+  std::string supervisor;
+  std::string note;  // what is wrong with its files, one line: "openclaw.json: line 7, column 3: …"
+  bool tls = false;  // it serves TLS, which we cannot speak: layers above `port` stay unknown
 };
 
 /// What the process layer shows now; the runtime fills it.
@@ -47,9 +49,9 @@ struct ProcessView {
   std::string stopped_reason;       // why it does not run: "exit code 78", "stopped by a person", …
 };
 
-/// How much a probe asks. `light` asks one thing, whose good answer proves every layer below it, and goes on to `full`
-/// when it is not good. OpenClaw writes a warning into its log for every WebSocket greeting that goes no further
-/// ("closed before connect"): so `full` is for when something is wrong, and now and then.
+/// How much a probe asks. `light` asks one thing, whose good answer proves every layer below it, and goes on
+/// to `full` when it is not good. OpenClaw writes a warning into its log for every WebSocket greeting that
+/// goes no further ("closed before connect"): so `full` is for when something is wrong, and now and then.
 enum class Depth { light, full };
 
 class Adapter {
@@ -63,8 +65,10 @@ class Adapter {
   /// `timeout` per request. `view` comes from the runtime.
   virtual boost::asio::awaitable<Health> probe(const GatewaySpec& spec, const Identity& identity,
                                                const ProcessView& view, Host& host, Net& net,
-                                               Duration timeout) = 0;
-  /// One real turn (costs a model call): ok or why not, with the time it took.
+                                               Duration timeout, Depth depth = Depth::full) = 0;
+  /// One real turn (costs a model call): ok or why not, with the time it took. `no_answer`: asked, and it
+  /// failed; `not_supported`: it could not be asked (endpoint off, no token known), which says nothing about
+  /// its turns.
   virtual boost::asio::awaitable<Result<Duration>> canary(const GatewaySpec& spec, const Identity& identity,
                                                           Host& host, Net& net, Duration timeout) = 0;
   /// How long a polite stop may take before it is forced.

@@ -1,5 +1,5 @@
-// Layered health of a gateway: what each layer said, since when, how fast, and why not. A value; made by adapters,
-// judged by heal, shown by status. DESIGN: process → port → live → loop → started → ready → works.
+// Layered health of a gateway: what each layer said, since when, how fast, and why not. A value; made by
+// adapters, judged by heal, shown by status. DESIGN: process → port → live → loop → started → ready → works.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 namespace meshops {
 
 enum class Layer { process, port, live, loop, started, ready, works };
-constexpr std::array kLayers = {Layer::process, Layer::port,    Layer::live, Layer::loop,
+constexpr std::array kLayers = {Layer::process, Layer::port,  Layer::live, Layer::loop,
                                 Layer::started, Layer::ready, Layer::works};
 enum class LayerState {
   ok,
@@ -27,9 +27,9 @@ std::optional<Layer> parse_layer(std::string_view name);
 
 struct LayerHealth {
   LayerState state = LayerState::unknown;
-  WallTime since{};             // when it entered this state
+  WallTime since{};  // when it entered this state
   std::optional<Duration> latency;
-  std::string reason;           // why it is not ok, one line; empty when ok
+  std::string reason;  // why it is not ok, one line; empty when ok
 };
 
 struct Health {
