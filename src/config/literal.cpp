@@ -10,14 +10,6 @@ namespace meshops::schema {
 
 namespace {
 
-std::string size_text(std::uint64_t bytes) {
-  constexpr std::pair<std::string_view, std::uint64_t> kUnits[] = {
-      {"GiB", 1U << 30}, {"MiB", 1U << 20}, {"KiB", 1U << 10}};
-  for (auto [unit, factor] : kUnits)
-    if (bytes >= factor && bytes % factor == 0) return fmt::format("{}{}", bytes / factor, unit);
-  return fmt::format("{}B", bytes);
-}
-
 std::string key_text(const std::string& key) {
   constexpr std::string_view kBare = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
   bool bare = !key.empty() && key.find_first_not_of(kBare) == std::string::npos;
@@ -49,6 +41,14 @@ struct Writer {
 };
 
 }  // namespace
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::pair<std::string_view, std::uint64_t> kUnits[] = {
+      {"GiB", 1U << 30}, {"MiB", 1U << 20}, {"KiB", 1U << 10}};
+  for (auto [unit, factor] : kUnits)
+    if (bytes >= factor && bytes % factor == 0) return fmt::format("{}{}", bytes / factor, unit);
+  return fmt::format("{}B", bytes);
+}
 
 std::string literal(Type type, const Setting& setting) { return std::visit(Writer{type}, setting); }
 

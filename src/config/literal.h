@@ -13,4 +13,7 @@ std::string literal(Type type, const Setting& setting);
 /// A TOML basic string. Bytes that are not UTF-8, which TOML cannot hold, become U+FFFD.
 std::string toml_string(std::string_view text);
 
+/// "10MiB"; exact, unlike base's bytes_text().
+std::string size_text(std::uint64_t bytes);
+
 }  // namespace meshops::schema

@@ -73,14 +73,14 @@ class Parser {
   void add(Position at, ConfigCode code, std::string_view sentence, std::string_view hint = "") {
     auto fault = error(code, "{}:{}:{}: {}", file_, at.line, at.column, sentence);
     if (!hint.empty()) fault = std::move(fault).hint("{}", hint);
-    found_.emplace_back(at, std::move(fault));
+    found_.push_back({at, found_.size(), std::move(fault)});
   }
 
   Faults sorted() {
-    std::ranges::stable_sort(found_, {}, [](const auto& f) { return f.first; });
+    std::ranges::sort(found_, {}, [](const Found& f) { return std::pair(f.at, f.order); });
     Faults out;
-    for (auto& [at, fault] : found_)
-      if (out.faults.size() < kMostFaults) out.faults.push_back(std::move(fault));
+    for (auto& found : found_)
+      if (out.faults.size() < kMostFaults) out.faults.push_back(std::move(found.fault));
     return out;
   }
 
@@ -172,8 +172,8 @@ class Parser {
     std::string hint;
     if (!elsewhere.empty())
       hint = fmt::format("'{}' is a key of {}", entry.key, elsewhere);
-    else if (auto near = nearest(entry.key, here))
-      hint = fmt::format("did you mean '{}'?", *near);
+    else if (auto near = did_you_mean(entry.key, here); !near.empty())
+      hint = near;
     else
       hint = fmt::format("{} has: {}", head, fmt::join(here, ", "));
     add(entry.at, ConfigCode::unknown_key, fmt::format("unknown key {} in {}", quote(entry.key), head), hint);
@@ -190,8 +190,8 @@ class Parser {
     bool table = std::holds_alternative<toml_tree::Table>(entry.value.is) ||
                  std::holds_alternative<toml_tree::Array>(entry.value.is);
     std::string hint = "the tables are: [mesh], [agent], [limits], [[node]], [[gateway]]";
-    if (auto near = nearest(entry.key, names))
-      hint = fmt::format("did you mean '{}'?", *near);
+    if (auto near = did_you_mean(entry.key, names); !near.empty())
+      hint = near;
     else if (!owner.empty())
       hint = fmt::format("'{}' is a key of {}", entry.key, owner);
     add(entry.at, ConfigCode::unknown_key,
@@ -240,7 +240,7 @@ class Parser {
     }
     if (mesh_.nodes.empty()) {
       mesh_.nodes.push_back({.name = mesh_.node, .address = kThisMachine});
-      nodes_at_.emplace_back();
+      nodes_at_.emplace_back().keys["name"].good = true;
     } else if (mesh_at_.usable("node") && all_nodes_named() && !is_node(mesh_.node)) {
       // Guessing would leave this machine's gateways unwatched, which nobody would notice.
       if (mesh_at_.has("node"))
@@ -252,7 +252,7 @@ class Parser {
             fmt::format(
                 "this machine is called {} and no [[node]] is, expected [mesh] to say which it is: {}",
                 quote(mesh_.node), node_list()),
-            "[mesh] node = \"…\"");
+            fmt::format("under [mesh]: node = \"{}\"", mesh_.nodes.front().name));
     }
   }
 
@@ -272,8 +272,7 @@ class Parser {
   std::string near_node(std::string_view name) const {
     std::vector<std::string_view> names;
     for (const auto& node : mesh_.nodes) names.push_back(node.name);
-    auto near = nearest(name, names);
-    return near ? fmt::format("did you mean '{}'?", *near) : "";
+    return did_you_mean(name, names);
   }
 
   void twice(Position at, std::string_view what, Position before) {
@@ -321,19 +320,23 @@ class Parser {
     bool openclaw = gateway.kind == GatewayKind::openclaw;
     switch (gateway.runtime) {
       case RuntimeKind::process:
-        if (!openclaw) need(seen, "command", "kind http with runtime process");
+        if (!openclaw)
+          need(seen, "command", "kind http with runtime process",
+               R"(["/usr/bin/my-server", "--port", "8080"])");
         break;
       case RuntimeKind::systemd_system:
       case RuntimeKind::systemd_user:
         if (openclaw && gateway.unit.empty() && !seen.has("unit")) gateway.unit = "openclaw-gateway.service";
-        if (!openclaw) need(seen, "unit", fmt::format("kind http with runtime {}", text(gateway.runtime)));
+        if (!openclaw)
+          need(seen, "unit", fmt::format("kind http with runtime {}", text(gateway.runtime)),
+               R"("my-server.service")");
         break;
       case RuntimeKind::docker:
-        need(seen, "container", "runtime docker");
+        need(seen, "container", "runtime docker", R"("openclaw")");
         break;
     }
     if (openclaw) return;
-    need(seen, "url", "kind http");
+    need(seen, "url", "kind http", R"("http://127.0.0.1:8080/health")");
     if (gateway.url.empty()) return;
     auto port = values::url_port(gateway.url).value_or(0);  // read_value has checked the URL
     if (gateway.port && *gateway.port != port)
@@ -343,13 +346,11 @@ class Parser {
     gateway.port = port;
   }
 
-  void need(const Seen& seen, std::string_view name, std::string_view who) {
-    if (seen.has(name)) return;
-    auto keys = schema::gateway_keys();
-    auto key = std::ranges::find(keys, name, [](const auto& k) { return k.facts.name; });
-    add(seen.at, ConfigCode::missing_key,
-        fmt::format("this [[gateway]] has no '{}', expected one: {} needs it", name, who),
-        fmt::format("{} = {}", name, key->facts.example));
+  void need(const Seen& seen, std::string_view name, std::string_view who, std::string_view example) {
+    if (!seen.has(name))
+      add(seen.at, ConfigCode::missing_key,
+          fmt::format("this [[gateway]] has no '{}', expected one: {} needs it", name, who),
+          fmt::format("{} = {}", name, example));
   }
 
   /// Two entries for one unit, container or port would have two healers restart one patient against each
@@ -386,7 +387,12 @@ class Parser {
   Mesh mesh_;
   Seen mesh_at_, agent_at_, limits_at_;
   std::vector<Seen> nodes_at_, gateways_at_;
-  std::vector<std::pair<Position, Error>> found_;
+  struct Found {
+    Position at;
+    std::size_t order;  // of faults at one place the first found comes first
+    Error fault;
+  };
+  std::vector<Found> found_;
 };
 
 }  // namespace

@@ -28,6 +28,15 @@ std::string_view kind_of(const Value& value) {
   return std::visit(words, value.is);
 }
 
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
+  constexpr std::size_t kLeast = 3;
+  auto near = nearest(word, candidates);
+  if (!near)
+    for (auto c : candidates)
+      if (std::min(word.size(), c.size()) >= kLeast && (word.starts_with(c) || c.starts_with(word))) near = c;
+  return near ? fmt::format("did you mean '{}'?", *near) : "";
+}
+
 namespace {
 
 class Reader {
@@ -79,8 +88,7 @@ class Reader {
     return std::nullopt;
   }
   std::nullopt_t bad_choice() {
-    auto near = nearest(*as_text(), key_.choices);
-    return bad(quote(*as_text()), wanted(key_), near ? fmt::format("did you mean '{}'?", *near) : "");
+    return bad(quote(*as_text()), wanted(key_), did_you_mean(*as_text(), key_.choices));
   }
   std::string hint_for_text() const {
     if (const auto* n = std::get_if<std::int64_t>(&value_.is); n != nullptr && key_.type == Type::duration)
@@ -103,7 +111,7 @@ class Reader {
         return text;
       case Type::url:
         // Not repeated: a URL may carry a password or a token.
-        if (auto port = values::url_port(text); !port) return bad("something else", port.error());
+        if (auto port = values::url_port(text); !port) return bad("not usable", port.error());
         return text;
       case Type::unit: {
         auto full = values::unit(text);

@@ -20,6 +20,11 @@ using ReportFault =
 std::optional<schema::Setting> read_value(const schema::KeyFacts& key, const std::string& path,
                                           const toml_tree::Value& value, const ReportFault& report);
 
+/// "did you mean 'x'?", or "". Besides what base's nearest() finds: a word that goes on where the candidate
+/// ends
+/// ("warning" for "warn"), and the other way round.
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+
 /// "a text", "a number", "a list": never the value itself.
 std::string_view kind_of(const toml_tree::Value& value);
 

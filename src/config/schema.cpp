@@ -224,7 +224,7 @@ std::span<const Key<Limits>> limits_keys() {
            .meaning = "A gateway's log that meshops writes is turned over at this size.",
            .example = "\"50MiB\"",
            .at_least = 4096,
-           .at_most = std::uint64_t{1} << 40}),
+           .at_most = std::uint64_t{100} << 30}),
       key<&Limits::log_keep>({.name = "log_keep",
                               .type = Type::count,
                               .meaning = "How many turned-over logs are kept for each gateway.",
@@ -286,7 +286,7 @@ std::span<const Key<GatewaySpec>> gateway_keys() {
       key<&GatewaySpec::kind>(
           {.name = "kind",
            .type = Type::choice,
-           .meaning = "What it is: an OpenClaw gateway, or anything that answers a HTTP request.",
+           .meaning = "What it is: an OpenClaw gateway, or anything that answers an HTTP request.",
            .example = "\"http\"",
            .choices = kGatewayKinds}),
       key<&GatewaySpec::runtime>({.name = "runtime",
@@ -404,7 +404,7 @@ std::string OnlyFor::text() const {
 
 std::string wanted(const KeyFacts& key) {
   auto duration = [](std::uint64_t n) { return duration_text(std::chrono::milliseconds(n)); };
-  auto size = [](std::uint64_t n) { return literal(Type::size, Setting{n}); };
+  auto size = [](std::uint64_t n) { return size_text(n); };
   switch (key.type) {
     case Type::name:
       return "a name";
@@ -417,7 +417,7 @@ std::string wanted(const KeyFacts& key) {
     case Type::address:
       return "an IP address or DNS name";
     case Type::url:
-      return "a http:// URL";
+      return "an http:// URL";
     case Type::unit:
       return "a unit's name";
     case Type::yes_no:

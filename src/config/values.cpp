@@ -75,6 +75,7 @@ Wanted container(std::string_view text) {
 std::expected<Address, std::string> address(std::string_view text) {
   std::string host(text);
   std::string_view port;
+  if (text.contains('/')) return std::unexpected(std::string(kAddressWanted));
   bool bracketed = text.starts_with('[');
   if (bracketed) {
     auto close = text.find(']');
@@ -106,7 +107,7 @@ std::string address_text(std::string_view host, std::uint16_t port) {
 
 std::expected<std::uint16_t, std::string> url_port(std::string_view text) {
   constexpr std::string_view kScheme = "http://";
-  if (text.starts_with("https://")) return std::unexpected("a http:// URL (meshops does not speak TLS yet)");
+  if (text.starts_with("https://")) return std::unexpected("an http:// URL (meshops does not speak TLS yet)");
   if (!text.starts_with(kScheme)) return std::unexpected("a URL such as http://127.0.0.1:8080/health");
   if (text.size() > 2000 || !std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; }))
     return std::unexpected("a URL without blanks and with its special characters %-encoded");
