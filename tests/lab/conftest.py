@@ -66,7 +66,7 @@ def ready(site):
         site.node.boot()
     if site.gateway == "standin":
         site.settings()
-    site.wait_ready(120 if site.gateway == "standin" else 300)
+    site.wait_ready(60 if site.gateway == "standin" else 300)
     return site
 
 

@@ -112,6 +112,8 @@ class Lab:
         # The stand-in has "openclaw" in its path, as any real install has: that is how units are found.
         self.binds = [(HERE, "/opt/lab"), (HERE / "standin_gateway.py", "/opt/openclaw-standin/openclaw.py")]
         if self.meshops:
+            # A copy: a build that goes on beside the tests must not change the binary under them.
+            self.meshops = Path(shutil.copy2(self.meshops, self.dir / "meshops"))
             self.binds.append((self.meshops, "/usr/bin/meshops"))
             self.binds += self._libraries()
         if self.openclaw:
