@@ -38,6 +38,8 @@ std::string memory_json(const Memory& memory) {
 }
 
 namespace {
+constexpr auto kFullLookEvery = 1min;
+
 std::filesystem::path memory_path(Machine& machine, const GatewaySpec& spec) {
   return machine.state_dir() / "gateways" / spec.name / "memory.json";
 }
@@ -223,8 +225,12 @@ asio::awaitable<void> Keeper::look() {
   auto view = co_await runtime_->view();
   if (alive.expired() || events_ != before) co_return;
   bool frozen = view.info && (view.info->state == 'T' || view.info->state == 't');
+  // A healthy gateway is asked one thing, and everything once a minute: each full look leaves a line in its
+  // log.
+  bool calm = supervision_.phase() == Phase::ready && !frozen && now() - last_full_look_ < kFullLookEvery;
+  if (!calm) last_full_look_ = now();
   auto seen = co_await adapter_->probe(spec_, identity_, view, machine_.host(), machine_.net(),
-                                       limits_.probe_timeout);
+                                       limits_.probe_timeout, calm ? Depth::light : Depth::full);
   if (alive.expired() || events_ != before) co_return;  // it ended or started meanwhile: this picture is old
 
   Look look{.health = seen, .running = view.running, .frozen = frozen, .cpu = view.cpu};

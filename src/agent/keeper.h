@@ -59,6 +59,7 @@ class Keeper {
   Identity identity_;
   ProcessView view_;
   Health health_;
+  Instant last_full_look_{};
   Error trouble_{"", ""};  // why it cannot be watched; no sentence: it can
   boost::asio::steady_timer timer_;
   std::uint64_t events_ = 0;  // a look that began before an event came is stale

@@ -80,13 +80,16 @@ std::unexpected<Error> fail(E code, fmt::format_string<Args...> text, Args&&... 
 
 }  // namespace meshops
 
-/// The value of a Result, or return its Error to the caller. For functions; a coroutine tests and co_returns.
-#define TRY(...)                                                                                \
-  ({                                                                                            \
-    auto try_result_ = (__VA_ARGS__);                                                           \
-    if (!try_result_) return std::unexpected<::meshops::Error>(std::move(try_result_).error()); \
-    std::move(try_result_).value();                                                             \
+#define MESHOPS_JOIN_(a, b) a##b
+#define MESHOPS_JOIN(a, b) MESHOPS_JOIN_(a, b)
+#define MESHOPS_TRY_(name, ...)                                                   \
+  ({                                                                              \
+    auto name = (__VA_ARGS__);                                                    \
+    if (!name) return std::unexpected<::meshops::Error>(std::move(name).error()); \
+    std::move(name).value();                                                      \
   })
+/// The value of a Result, or return its Error to the caller. For functions; a coroutine tests and co_returns.
+#define TRY(...) MESHOPS_TRY_(MESHOPS_JOIN(try_result_, __COUNTER__), __VA_ARGS__)
 /// The same for a Status, whose value is nothing.
 #define CHECK_OK(...)                                                                               \
   do {                                                                                              \

@@ -1,0 +1,231 @@
+"""The real binary as a person meets it: help, exit codes, configuration, completion, manual, and one whole night of a
+gateway in the foreground — with the stand-in gateway, on loopback, without root."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MESHOPS = os.environ.get("MESHOPS_BIN", str(ROOT / "build/release/meshops"))
+
+
+def environment(tmp_path):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "MESHOPS_"))}
+    env.update(HOME=str(tmp_path), XDG_STATE_HOME=str(tmp_path / "state"), XDG_RUNTIME_DIR=str(tmp_path / "run"))
+    return env
+
+
+def meshops(tmp_path, *arguments, **options):
+    return subprocess.run([MESHOPS, *arguments], env=environment(tmp_path), text=True, capture_output=True, timeout=60,
+                          **options)
+
+
+def wait_until(what, condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    pytest.fail(f"not within {seconds} s: {what}")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def commands(tmp_path):
+    out = meshops(tmp_path, "--help").stdout
+    return [line.split()[0] for line in out.split("Subcommands:")[1].splitlines() if line.startswith("  ") and line.strip()
+            and not line.startswith("   ")][:20]
+
+
+def test_every_command_has_help_with_an_example(tmp_path):
+    names = [n for n in commands(tmp_path) if n.isalpha()]
+    assert {"up", "agent", "status", "logs", "start", "stop", "restart", "discover", "config"} <= set(names)
+    for name in names:
+        if name in ("meshops", "Examples", "Exit"):
+            continue
+        shown = meshops(tmp_path, name, "--help")
+        assert shown.returncode == 0 and "Example:" in shown.stdout, name
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["status", "--nonsense"], ["--format", "xml", "status"], ["start"]])
+def test_wrong_usage_exits_2(tmp_path, arguments):
+    assert meshops(tmp_path, *arguments).returncode == 2
+
+
+def test_status_without_an_agent_says_how_to_start_one(tmp_path):
+    shown = meshops(tmp_path, "--socket", str(tmp_path / "none.sock"), "status")
+    assert shown.returncode == 3
+    assert "no agent answers" in shown.stderr and "meshops up" in shown.stderr
+
+
+def test_config_init_writes_a_file_that_is_good_and_is_not_overwritten(tmp_path):
+    path = tmp_path / "mesh.toml"
+    assert meshops(tmp_path, "config", "init", str(path)).returncode == 0
+    assert meshops(tmp_path, "config", "check", str(path)).returncode == 0
+    before = path.read_bytes()
+    assert meshops(tmp_path, "config", "init", str(path)).returncode == 3
+    assert path.read_bytes() == before
+
+
+def test_config_check_names_file_line_and_column(tmp_path):
+    path = tmp_path / "mesh.toml"
+    path.write_text('[mesh]\nnmae = "x"\n')
+    shown = meshops(tmp_path, "config", "check", str(path))
+    assert shown.returncode == 1
+    assert f"{path}:2:1" in shown.stdout and "name" in shown.stdout
+
+
+def test_manual_and_guide_come_from_the_parser(tmp_path):
+    assert meshops(tmp_path, "man", str(tmp_path / "man")).returncode == 0
+    assert (tmp_path / "man/meshops-status.1").read_text().startswith(".TH")
+    guide = (tmp_path / "man/commands.md").read_text()
+    assert guide == (ROOT / "docs/guide/commands.md").read_text(), "run: build/release/meshops man docs/guide"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_the_commands(tmp_path, shell):
+    script = meshops(tmp_path, "completion", shell).stdout
+    assert "discover" in script and "--until" in script or "until" in script
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+class Site:
+    """One foreground meshops with one stand-in gateway."""
+
+    def __init__(self, tmp_path, **extra):
+        self.tmp = tmp_path
+        self.port = free_port()
+        self.socket = tmp_path / "agent.sock"
+        home = tmp_path / "openclaw"
+        home.mkdir()
+        (home / "openclaw.json").write_text(json.dumps(
+            {"gateway": {"mode": "local", "port": self.port, "auth": {"mode": "token", "token": "t"}}}))
+        env = {"OPENCLAW_STATE_DIR": str(home), "STANDIN_START_SECONDS": "1", **extra}
+        inline = ", ".join(f'{k} = "{v}"' for k, v in env.items())
+        (tmp_path / "mesh.toml").write_text(f"""
+[agent]
+discover = false
+state_dir = "{tmp_path}/state"
+[limits]
+probe_interval = "500ms"
+probe_timeout = "1s"
+backoff_base = "200ms"
+[[gateway]]
+name = "main"
+kind = "openclaw"
+runtime = "process"
+command = ["{sys.executable}", "{ROOT}/tests/lab/standin_gateway.py"]
+environment = {{ {inline} }}
+state_dir = "{home}"
+""")
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def start(self):
+        self.log = open(self.tmp / "meshops.log", "ab")
+        self.process = subprocess.Popen([MESHOPS, "--config", str(self.tmp / "mesh.toml"), "--socket", str(self.socket), "up",
+                                         "--plain"], env=environment(self.tmp), stdout=self.log, stderr=self.log)
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(30)
+        if exc[0]:
+            print((self.tmp / "meshops.log").read_text(), file=sys.stderr)
+
+    def meshops(self, *arguments):
+        return meshops(self.tmp, "--socket", str(self.socket), *arguments)
+
+    def gateway(self):
+        shown = self.meshops("--format", "json", "status")
+        if shown.returncode not in (0, 1):
+            return None
+        gateways = json.loads(shown.stdout)["nodes"][0]["gateways"]
+        return gateways[0] if gateways else None
+
+    def ready(self, other_than=None):
+        def look():
+            g = self.gateway()
+            return g if g and g["state"] == "ready" and g["identity"]["pid"] != other_than else None
+        return wait_until("ready", look)
+
+
+def test_a_killed_gateway_is_back(tmp_path):
+    with Site(tmp_path) as site:
+        pid = site.ready()["identity"]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        after = site.ready(other_than=pid)
+        assert after["restarts"] == 1
+        assert after["last_exit"]["signal"] == 9
+        assert [after["health"][layer]["state"] for layer in ("process", "port", "live", "loop", "started", "ready")] == ["ok"] * 6
+
+
+def test_a_frozen_gateway_is_noticed_and_back(tmp_path):
+    with Site(tmp_path) as site:
+        pid = site.ready()["identity"]["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        assert site.ready(other_than=pid)["restarts"] == 1
+
+
+def test_a_slow_start_is_left_alone(tmp_path):
+    with Site(tmp_path, STANDIN_START_SECONDS="12") as site:
+        first = wait_until("started", lambda: (g := site.gateway()) and g["identity"]["pid"])
+        after = site.ready()
+        assert after["identity"]["pid"] == first and after["restarts"] == 0
+
+
+def test_a_stopped_gateway_stays_stopped_until_started(tmp_path):
+    with Site(tmp_path) as site:
+        pid = site.ready()["identity"]["pid"]
+        assert site.meshops("stop", "main").returncode == 0
+        wait_until("stopped", lambda: site.gateway()["state"] == "stopped")
+        assert not Path(f"/proc/{pid}").exists()
+        assert site.meshops("start", "main").returncode == 0
+        site.ready(other_than=pid)
+
+
+def test_the_agent_killed_leaves_the_gateway_and_the_next_adopts_it(tmp_path):
+    with Site(tmp_path) as site:
+        pid = site.ready()["identity"]["pid"]
+        site.process.kill()
+        site.process.wait()
+        site.start()
+        after = site.ready()
+        assert after["identity"]["pid"] == pid and after["restarts"] == 0
+
+
+def test_ctrl_c_ends_what_was_started(tmp_path):
+    with Site(tmp_path) as site:
+        pid = site.ready()["identity"]["pid"]
+        site.process.send_signal(signal.SIGINT)
+        assert site.process.wait(30) == 0
+        assert not Path(f"/proc/{pid}").exists()
+        assert not site.socket.exists()
+
+
+def test_logs_show_what_the_gateway_wrote(tmp_path):
+    with Site(tmp_path) as site:
+        site.ready()
+        assert "ready" in site.meshops("logs", "main").stdout
+        assert site.meshops("logs", "nobody").returncode == 3
+
+
+def test_a_second_agent_on_the_socket_is_refused(tmp_path):
+    with Site(tmp_path) as site:
+        site.ready()
+        second = meshops(tmp_path, "--config", str(tmp_path / "mesh.toml"), "--socket", str(site.socket), "up", "--plain")
+        assert second.returncode == 3 and "another" in second.stderr

@@ -1,0 +1,353 @@
+#include "heal/supervision.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+namespace meshops {
+namespace {
+
+using namespace std::chrono_literals;
+using Act = Decision::Act;
+
+/// One gateway's story, told in seconds.
+class Story {
+ public:
+  explicit Story(Limits limits = {}, Memory memory = {}) : s({.limits = limits}, memory) {}
+
+  Story& at(Duration t) {
+    now = Instant{} + t;
+    return *this;
+  }
+  Decision starts() { return s.process_started(now); }
+  Decision dies(Exit exit = {.code = {}, .signal = SIGKILL}, bool puzzling = false) {
+    return s.process_ended(now, exit, puzzling, "");
+  }
+  Decision sees(Layer up_to, bool failing_above = true, Duration cpu = {}) {
+    Look look{.running = true, .cpu = cpu};
+    for (auto layer : kLayers) {
+      auto& h = look.health[layer];
+      h.state = layer <= up_to ? LayerState::ok : LayerState::unknown;
+      if (failing_above && layer > up_to && static_cast<int>(layer) == static_cast<int>(up_to) + 1) {
+        h.state = LayerState::failing;
+        h.reason = "not yet";
+      }
+    }
+    return s.looked(now, look);
+  }
+  Decision sees_ready() { return sees(Layer::ready, false); }
+  Decision sees_silence(Duration cpu = {}) { return sees(Layer::port, true, cpu); }
+  Decision sees_frozen() {
+    Look look{.running = true, .frozen = true};
+    look.health[Layer::process] = {.state = LayerState::failing, .reason = "stopped (state T)"};
+    return s.looked(now, look);
+  }
+  Decision sees_draining() {
+    Look look{.running = true};
+    look.health.draining = true;
+    for (auto l : {Layer::process, Layer::port, Layer::live, Layer::loop})
+      look.health[l].state = LayerState::ok;
+    look.health[Layer::started] = {.state = LayerState::failing, .reason = "draining"};
+    return s.looked(now, look);
+  }
+  Decision ticks() { return s.tick(now); }
+  /// Ready since `t`.
+  Story& ready_at(Duration t) {
+    at(t - 10s).starts();
+    at(t).sees_ready();
+    return *this;
+  }
+
+  Supervision s;
+  Instant now;
+};
+
+TEST(Supervision, FirstRestartIsOrderedTheMomentItDies) {
+  Story g;
+  g.ready_at(20s);
+  auto d = g.at(100s).dies();
+  EXPECT_EQ(d.act, Act::start);
+  EXPECT_EQ(d.why, "killed by SIGKILL");
+  EXPECT_EQ(g.s.memory().restarts, 1U);
+}
+
+TEST(Supervision, CrashLoopBacksOffExponentially) {
+  Story g;
+  std::vector<double> pauses;
+  Duration t = 0s;
+  g.at(t).starts();
+  for (int i = 0; i < 12; ++i) {
+    t += 1s;
+    auto d = g.at(t).dies();
+    auto wake = g.s.next_wake();
+    pauses.push_back(wake ? seconds(*wake - g.now) : 0);
+    if (d.act == Act::none) {
+      EXPECT_EQ(g.at(t + 1ms).ticks().act, Act::none);
+      t = wake->since_boot;
+      d = g.at(t).ticks();
+    }
+    EXPECT_EQ(d.act, Act::start);
+    g.starts();
+  }
+  EXPECT_EQ(pauses, (std::vector<double>{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}));
+}
+
+TEST(Supervision, AGoodStretchForgivesOldFailures) {
+  Story g;
+  g.ready_at(20s);
+  g.at(30s).dies();
+  g.ready_at(50s);
+  g.at(50s + 10min).sees_ready();
+  EXPECT_EQ(g.at(11min).dies().act, Act::start);  // at once again
+}
+
+TEST(Supervision, StartingGatewayIsLeftAloneForTheFloor) {
+  Story g;
+  g.at(0s).starts();
+  for (auto t = 1s; t < 180s; t += 5s) {
+    EXPECT_EQ(g.at(t).sees(Layer::process).act, Act::none);
+    EXPECT_EQ(g.s.phase(), Phase::starting);
+  }
+}
+
+TEST(Supervision, IdleStartIsEndedAfterTheFloor) {
+  Story g;
+  g.at(0s).starts();
+  for (auto t = 5s; t < 180s; t += 5s) g.at(t).sees(Layer::process);
+  auto d = g.at(181s).sees(Layer::process);
+  EXPECT_EQ(d.act, Act::end_hung);
+  EXPECT_TRUE(d.why.contains("not up after 3 min")) << d.why;
+}
+
+TEST(Supervision, StartThatBurnsCpuIsLeftAloneUpToTheCap) {
+  Story g;
+  g.at(0s).starts();
+  auto t = 5s;
+  for (; t < 20min; t += 5s)
+    ASSERT_EQ(g.at(t).sees(Layer::process, true, t / 2).act, Act::none) << seconds(t);
+  EXPECT_EQ(g.at(20min + 5s).sees(Layer::process, true, 10min).act, Act::end_hung);
+}
+
+TEST(Supervision, LearnedSlowStartGetsThreeTimesItsUsualTime) {
+  Story g({}, {.learned_start = 100s});
+  g.at(0s).starts();
+  EXPECT_EQ(g.at(299s).sees(Layer::process).act, Act::none);
+  EXPECT_EQ(g.at(301s).sees(Layer::process).act, Act::end_hung);
+}
+
+TEST(Supervision, StartTimeIsLearnedQuicklyUpAndSlowlyDown) {
+  Story g;
+  g.at(0s).starts();
+  g.at(40s).sees_ready();
+  EXPECT_EQ(g.s.memory().learned_start, 40s);
+  g.at(100s).dies();
+  g.at(100s).starts();
+  g.at(110s).sees_ready();
+  EXPECT_EQ(g.s.memory().learned_start, 31s);
+}
+
+TEST(Supervision, AdoptedGatewayTeachesNothingAboutStarts) {
+  Story g;
+  g.s.process_started(g.now, 1h);
+  g.at(1s).sees_ready();
+  EXPECT_EQ(g.s.memory().learned_start, std::nullopt);
+}
+
+TEST(Supervision, ThreeMissesOverTenSecondsAreAHang) {
+  Story g;
+  g.ready_at(20s);
+  EXPECT_EQ(g.at(100s).sees_silence().act, Act::none);
+  EXPECT_EQ(g.s.phase(), Phase::suspect);
+  EXPECT_EQ(g.at(106s).sees_silence().act, Act::none);
+  EXPECT_EQ(g.at(112s).sees_silence().act, Act::end_hung);
+}
+
+TEST(Supervision, QuickRefusalsDoNotMakeAHangInThreeSeconds) {
+  Story g;
+  g.ready_at(20s);
+  for (auto t = 100s; t < 110s; t += 1s) EXPECT_EQ(g.at(t).sees_silence().act, Act::none);
+}
+
+TEST(Supervision, OneMissIsForgotten) {
+  Story g;
+  g.ready_at(20s);
+  g.at(100s).sees_silence();
+  g.at(106s).sees_ready();
+  g.at(200s).sees_silence();
+  g.at(206s).sees_silence();
+  EXPECT_EQ(g.s.phase(), Phase::suspect);
+}
+
+TEST(Supervision, BusyLoopGetsFourTimesThePatience) {
+  Story g;
+  g.ready_at(20s);
+  auto t = 100s;
+  int misses = 0;
+  while (g.at(t).sees_silence(t).act == Act::none && misses < 100) {
+    ++misses;
+    t += 6s;
+  }
+  EXPECT_EQ(misses, 11);
+}
+
+TEST(Supervision, FrozenProcessIsAHangAtTheSecondLook) {
+  Story g;
+  g.ready_at(20s);
+  EXPECT_EQ(g.at(100s).sees_frozen().act, Act::none);
+  auto d = g.at(101s).sees_frozen();
+  EXPECT_EQ(d.act, Act::end_hung);
+  EXPECT_TRUE(d.why.contains("state T")) << d.why;
+}
+
+TEST(Supervision, HungProcessThatDoesNotEndIsKilledAfterItsGrace) {
+  Story g;
+  g.ready_at(20s);
+  g.at(100s).sees_frozen();
+  g.at(101s).sees_frozen();
+  EXPECT_EQ(g.at(120s).ticks().act, Act::none);
+  EXPECT_EQ(g.at(121s).ticks().act, Act::kill);
+  EXPECT_EQ(g.at(122s).dies().act, Act::start);
+}
+
+TEST(Supervision, WokenProcessThatDrainsIsNotKilled) {
+  Story g;
+  g.ready_at(20s);
+  g.at(100s).sees_frozen();
+  g.at(101s).sees_frozen();
+  g.at(105s).sees_draining();
+  EXPECT_EQ(g.at(300s).ticks().act, Act::none);
+  EXPECT_EQ(g.at(432s).ticks().act, Act::kill);
+}
+
+TEST(Supervision, NoThirdKillWithinFiveMinutes) {
+  Story g;
+  Duration t = 20s;
+  std::vector<Duration> kills;
+  g.ready_at(t);
+  while (t < 30min) {
+    t += 1s;
+    auto d = g.at(t).sees_frozen();
+    if (d.act == Act::none) d = g.ticks();
+    if (d.act == Act::kill) {
+      kills.push_back(t);
+      g.dies();
+      while (g.s.phase() == Phase::backing_off) {
+        t += 1s;
+        g.at(t).ticks();
+      }
+      g.starts();
+      t += 5s;
+      g.at(t).sees_ready();
+    }
+  }
+  ASSERT_GE(kills.size(), 4U);
+  for (std::size_t i = 2; i < kills.size(); ++i) EXPECT_GE(kills[i] - kills[i - 2], 5min);
+}
+
+TEST(Supervision, DrainingGatewayIsLeftAlone) {
+  Story g;
+  g.ready_at(20s);
+  for (auto t = 100s; t < 400s; t += 5s) EXPECT_EQ(g.at(t).sees_draining().act, Act::none);
+  EXPECT_EQ(g.s.phase(), Phase::draining);
+}
+
+TEST(Supervision, RestartInsideTheProcessIsAStartNotAHang) {
+  Story g;
+  g.ready_at(20s);
+  for (auto t = 100s; t < 200s; t += 5s) {
+    EXPECT_EQ(g.at(t).sees(Layer::process).act, Act::none);  // the port is closed, the pid is the same
+    EXPECT_EQ(g.s.phase(), Phase::starting);
+  }
+}
+
+TEST(Supervision, UnreadyButLivelyIsNamedNotRestarted) {
+  Story g;
+  g.ready_at(20s);
+  for (auto t = 100s; t < 1h; t += 60s) EXPECT_EQ(g.at(t).sees(Layer::started).act, Act::none);
+  EXPECT_EQ(g.s.phase(), Phase::degraded);
+  EXPECT_TRUE(g.s.summary(g.now).contains("ready: not yet")) << g.s.summary(g.now);
+}
+
+TEST(Supervision, ConfigurationExitIsTriedThreeTimesThenParked) {
+  Story g;
+  Duration t = 1s;
+  g.at(t).starts();
+  int starts = 0;
+  for (int i = 0; i < 10 && g.s.phase() != Phase::parked; ++i) {
+    t += 5s;
+    auto d = g.at(t).dies({.code = 78, .signal = {}}, true);
+    EXPECT_EQ(d.act, Act::none);  // never at once
+    if (auto wake = g.s.next_wake()) {
+      t = wake->since_boot;
+      EXPECT_EQ(g.at(t).ticks().act, Act::start);
+      ++starts;
+      g.starts();
+    }
+  }
+  EXPECT_EQ(starts, 3);
+  EXPECT_TRUE(g.s.summary(g.now).contains("exit code 78, 4 times in a row")) << g.s.summary(g.now);
+}
+
+TEST(Supervision, ParkedGatewayStartsWhenAPersonAsks) {
+  Story g;
+  Duration t = 1s;
+  g.at(t).starts();
+  while (g.s.phase() != Phase::parked) {
+    t += 60s;
+    g.at(t).dies({.code = 78, .signal = {}}, true);
+    if (g.at(t + 50s).ticks().act == Act::start) g.starts();
+  }
+  EXPECT_EQ(g.s.person_starts(g.now).act, Act::start);
+}
+
+TEST(Supervision, PersonsStopIsObeyedAndRemembered) {
+  Story g;
+  g.ready_at(20s);
+  EXPECT_EQ(g.at(30s).s.person_stops(g.now).act, Act::stop);
+  EXPECT_EQ(g.at(31s).dies({.code = 0, .signal = {}}).act, Act::none);
+  EXPECT_EQ(g.s.phase(), Phase::stopped);
+  EXPECT_FALSE(g.s.memory().wanted);
+
+  Story later({}, g.s.memory());  // the agent starts again
+  Look nothing;
+  EXPECT_EQ(later.s.looked(later.now, nothing).act, Act::none);
+  EXPECT_EQ(later.s.phase(), Phase::stopped);
+}
+
+TEST(Supervision, StopThroughTheServiceManagerIsObeyed) {
+  Story g;
+  g.ready_at(20s);
+  EXPECT_EQ(g.at(30s).s.stopped_by_person(g.now).act, Act::none);
+  EXPECT_EQ(g.s.phase(), Phase::stopped);
+}
+
+TEST(Supervision, PersonsRestartStopsPolitelyThenStarts) {
+  Story g;
+  g.ready_at(20s);
+  EXPECT_EQ(g.at(30s).s.person_restarts(g.now).act, Act::stop);
+  EXPECT_EQ(g.at(35s).dies({.code = 0, .signal = {}}).act, Act::start);
+  EXPECT_EQ(g.s.memory().restarts, 0U);  // asked for, not needed
+}
+
+TEST(Supervision, FailedStartIsTriedAgainLater) {
+  Story g;
+  Look nothing;
+  EXPECT_EQ(g.at(1s).s.looked(g.now, nothing).act, Act::start);
+  g.s.start_failed(g.now, "no such program");
+  EXPECT_EQ(g.s.phase(), Phase::backing_off);
+  EXPECT_EQ(g.at(2s).ticks().act, Act::start);
+}
+
+TEST(Supervision, ObserveOnlyNeverActs) {
+  Limits limits;
+  limits.profile = Profile::observe_only;
+  Story g(limits);
+  g.ready_at(20s);
+  g.at(100s).sees_frozen();
+  EXPECT_EQ(g.at(101s).sees_frozen().act, Act::none);
+  EXPECT_EQ(g.at(102s).dies().act, Act::none);
+  EXPECT_TRUE(g.s.summary(g.now).contains("observe-only")) << g.s.summary(g.now);
+}
+
+}  // namespace
+}  // namespace meshops
