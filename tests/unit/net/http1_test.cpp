@@ -35,6 +35,18 @@ TEST(AnswerReader, PutsChunksTogetherAndIgnoresTrailers) {
   EXPECT_EQ(reader.headers().at("x-a"), "1");
 }
 
+TEST(AnswerReader, AnEmptyChunkedBodyMayComeByteByByte) {
+  AnswerReader reader(1000);
+  const std::string bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  Result<bool> whole = false;
+  for (char c : bytes) {
+    ASSERT_TRUE(whole.has_value() && !*whole);
+    whole = reader.feed(std::string_view(&c, 1));
+  }
+  ASSERT_TRUE(whole.has_value());
+  EXPECT_TRUE(*whole);
+}
+
 TEST(AnswerReader, PassesOverInformationalAnswers) {
   AnswerReader reader(1000);
   auto whole = reader.feed("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
@@ -86,6 +98,16 @@ TEST(AnswerReader, RefusesTwoLengthsThatDisagree) {
   AnswerReader reader(1000);
   EXPECT_FALSE(
       reader.feed("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd").has_value());
+}
+
+TEST(AnswerReader, WhatIsNotHttpIsToldAtItsFirstBytesHoweverTheyCome) {
+  AnswerReader reader(1000);
+  auto got = reader.feed("S");
+  ASSERT_FALSE(got.has_value());
+  EXPECT_EQ(got.error().code(), "net.not_http");
+  AnswerReader later(1000);
+  EXPECT_TRUE(later.feed("HT").has_value());
+  EXPECT_FALSE(later.feed("ML").has_value());
 }
 
 TEST(RequestReader, ReadsRequestsThatCameTogetherOneByOne) {
