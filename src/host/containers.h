@@ -29,10 +29,14 @@ class Containers {
 };
 
 /// `socket`: "/var/run/docker.sock" unless the owner's engine is elsewhere (DOCKER_HOST=unix://…, Podman).
+/// `net` must outlive it.
 std::unique_ptr<Containers> engine(Net& net, std::string socket);
 
 /// Answers of the engine, pure (fuzzed).
 Result<std::vector<ContainerInfo>> parse_container_list(std::string_view json);
 Result<ContainerInfo> parse_container(std::string_view json);
+/// What a container wrote, out of the engine's frames (8 bytes of header each). Text of a container with a
+/// terminal has none and stays as it is; of a cut last frame, what is there.
+std::string unframe_log(std::string_view bytes);
 
 }  // namespace meshops
