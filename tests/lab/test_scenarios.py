@@ -92,6 +92,7 @@ def test_a_killed_agent_comes_back_and_the_gateway_never_noticed(ready):
     assert ready.names() == ["main"], "its own child was found as another gateway"
 
 
+@pytest.mark.light
 def test_a_killed_gateway_is_also_restarted_by_the_agent_that_came_back(ready):
     """An agent that adopted the gateway, and did not start it, must still see it die."""
     agent = ready.agent_pid()
@@ -110,6 +111,7 @@ def test_the_node_powers_off_and_all_is_back_after_its_boot(ready):
     assert pid_of(main) == ready.gateway_pid()
 
 
+@pytest.mark.light
 def test_the_plug_is_pulled_and_all_is_back_after_its_boot(ready):
     ready.node.kill_hard()
     ready.node.boot()
