@@ -49,10 +49,9 @@ def play(lab, args):
     started, last = time.monotonic(), None
     while True:
         main = victim.main()
-        line = f"{main['state']}: {main['summary']}"
-        if line != last:
-            print(f"   {time.monotonic() - started:5.1f} s  {line}", flush=True)
-            last = line
+        if main["state"] != last:
+            print(f"   {time.monotonic() - started:5.1f} s  {main['state']}: {main['summary']}", flush=True)
+            last = main["state"]
         if main["state"] == "ready" and main["identity"]["pid"] != pid:
             break
         if time.monotonic() - started > (60 if not args.real else 300):
