@@ -119,10 +119,10 @@ asio::awaitable<bool> probe_port(Health& health, Endpoint& to, const GatewaySpec
         layer = failing_because(health, fmt::format("nothing listens on port {}", to.port));
         co_return false;
       }
-      // Those that a connection to 127.0.0.1 reaches come first: that is where clients go.
-      std::stable_partition(listeners->begin(), listeners->end(),
-                            [](const ListenerInfo& l) { return reachable_at_v4_loopback(l.address); });
-      const auto& first = listeners->front();
+      // One that a connection to 127.0.0.1 reaches comes first: that is where clients go.
+      auto at = std::find_if(listeners->begin(), listeners->end(),
+                             [](const ListenerInfo& l) { return reachable_at_v4_loopback(l.address); });
+      const auto& first = at == listeners->end() ? listeners->front() : *at;
       if (to.host == "127.0.0.1" && !reachable_at_v4_loopback(first.address)) to.host = first.address;
       if (!first.pids.empty()) {
         for (auto pid : first.pids) {
