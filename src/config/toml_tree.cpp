@@ -1,7 +1,7 @@
 #include "config/toml_tree.h"
 
 #include <algorithm>
-#include <span>
+#include <optional>
 
 #include "base/text.h"
 
@@ -51,40 +51,59 @@ Value convert(const toml::node& node, Position fallback) {
   return {at, Date{}};
 }
 
-/// toml++ 3.3 bounds how deep values nest but not how many parts a dotted key has; its tables are then freed
-/// by recursion, which a line of a million "a.a.a" turns into a stack overflow. Finds the first such key.
-/// Knows just enough TOML: up to the first syntax error, where toml++ stops too, it sees strings and comments
-/// as toml++ does.
-class DottedKeys {
+/// What toml++ 3.3 must not be given. It bounds how deep values nest but not how many parts a dotted key has;
+/// its tables are then freed by recursion, which a line of a million "a.a.a" turns into a stack overflow. And
+/// it asserts (or, built with NDEBUG by clang, assumes) that a table header begins with a key, which "[`"
+/// breaks. Both were mended in 3.4. Knows just enough TOML: up to the first syntax error, where toml++ stops
+/// too, it sees strings, comments and brackets as toml++ does.
+class Hazards {
  public:
-  explicit DottedKeys(std::string_view text) : text_(text) {}
+  explicit Hazards(std::string_view text) : text_(text) {}
 
-  bool too_deep() {
-    unsigned dots = 0;
+  std::optional<SyntaxFault> first() {
+    unsigned dots = 0, depth = 0;
+    bool line_begins = true;
     while (at_ < text_.size()) {
       char c = text_[at_];
       if (c == '#') {
-        skip_to("\n");
-      } else if (c == '"' || c == '\'') {
-        skip_string(c);
-      } else {
-        if (c == '.') ++dots;
-        if (c == '\n' || c == '=' || c == ',' || c == '{' || c == '}') dots = 0;
-        if (dots > kMostNesting) return true;
-        ++at_;
+        at_ = std::min(text_.find('\n', at_), text_.size());
+        continue;
       }
+      if (c == '[' && line_begins && depth == 0 && !header_has_key())
+        return SyntaxFault{here(), ConfigCode::syntax, "a table header without a name, expected [name]", ""};
+      if (c == '"' || c == '\'') {
+        skip_string(c);
+        line_begins = false;
+        continue;
+      }
+      if (c == '.' && ++dots > kMostNesting)
+        return SyntaxFault{here(), ConfigCode::syntax, "a key with more dots than any key of mesh.toml has",
+                           ""};
+      if (c == '\n' || c == '=' || c == ',' || c == '{' || c == '}') dots = 0;
+      if (c == '[' || c == '{') ++depth;
+      if ((c == ']' || c == '}') && depth > 0) --depth;
+      line_begins = c == '\n' || (line_begins && (c == ' ' || c == '\t' || c == '\r'));
+      ++at_;
     }
-    return false;
-  }
-  Position position() const {
-    auto before = text_.substr(0, at_);
-    auto line_start = before.rfind('\n') + 1;  // npos + 1 is 0: the first line
-    return {static_cast<std::uint32_t>(std::ranges::count(before, '\n') + 1),
-            static_cast<std::uint32_t>(at_ - line_start + 1)};
+    return std::nullopt;
   }
 
  private:
-  void skip_to(std::string_view what) { at_ = std::min(text_.find(what, at_), text_.size()); }
+  Position here() const {
+    auto before = text_.substr(0, at_);
+    auto line = before.substr(before.rfind('\n') + 1);  // npos + 1 is 0: the first line
+    auto is_lead = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+    return {static_cast<std::uint32_t>(std::ranges::count(before, '\n') + 1),
+            static_cast<std::uint32_t>(std::ranges::count_if(line, is_lead) + 1)};
+  }
+  /// Of the header at at_: what follows its brackets, or is an error that toml++ itself reports.
+  bool header_has_key() const {
+    constexpr std::string_view kBlank = " \t";
+    auto next = text_.find_first_not_of(kBlank, at_ + 1);
+    if (next < text_.size() && text_[next] == '[') next = text_.find_first_not_of(kBlank, next + 1);
+    constexpr std::string_view kFine = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-\"']";
+    return next >= text_.size() || kFine.contains(text_[next]);
+  }
   void skip_string(char quote_mark) {
     std::string three(3, quote_mark);
     bool many_lines = text_.substr(at_).starts_with(three);
@@ -94,14 +113,17 @@ class DottedKeys {
         at_ += 2;
       } else if (many_lines && text_.substr(at_).starts_with(three)) {
         at_ += 3;
+        // Up to two more quotes are part of the text before its end.
+        for (int n = 0; n < 2 && at_ < text_.size() && text_[at_] == quote_mark; ++n) ++at_;
         return;
       } else if (!many_lines && (text_[at_] == quote_mark || text_[at_] == '\n')) {
-        ++at_;
+        if (text_[at_] == quote_mark) ++at_;
         return;
       } else {
         ++at_;
       }
     }
+    at_ = std::min(at_, text_.size());  // a backslash as the last byte
   }
   std::string_view text_;
   std::size_t at_ = 0;
@@ -213,9 +235,7 @@ std::expected<Table, SyntaxFault> read(std::string_view text) {
         ConfigCode::syntax,
         fmt::format("the file has {}, expected at most {}", bytes_text(text.size()), bytes_text(kMostBytes)),
         ""});
-  if (DottedKeys keys(text); keys.too_deep())
-    return std::unexpected(SyntaxFault{keys.position(), ConfigCode::syntax,
-                                       "a key with more dots than any key of mesh.toml has", ""});
+  if (auto hazard = Hazards(text).first()) return std::unexpected(std::move(*hazard));
   auto parsed = toml::parse(text);
   if (!parsed) return std::unexpected(in_our_words(parsed.error()));
   return convert_table(parsed.table());

@@ -172,6 +172,12 @@ TEST(Broken, DotsInTextsAndCommentsAreNoKeys) {
             "no fault");
 }
 
+TEST(Broken, AListInALinesBeginningIsNoHeader) {
+  EXPECT_EQ(faults_of("[[gateway]]\nname = \"a\"\ncommand = [\n\"x\",\n # ]\n '[' ]\n [ \"agent\" ]\n"),
+            "no fault");
+  EXPECT_THAT(faults_of("a = [\n[`"), HasSubstr("mesh.toml:2:2"));
+}
+
 TEST(Broken, NestingIsBounded) {
   EXPECT_THAT(faults_of("a = " + std::string(10000, '[')), HasSubstr("nested too deeply"));
 }
