@@ -292,7 +292,7 @@ bool others_same(const Tree& old, std::uint32_t a, const Tree& now, std::uint32_
   bool last = i + 1 == path.size();
   if (const auto* key = std::get_if<std::string>(&path[i])) {
     auto mine = effective(old, a, *key);
-    auto theirs = effective(now, b, last ? name : *key);
+    auto theirs = effective(now, b, last && change == Change::rename ? name : *key);
     if (!std::ranges::equal(mine, theirs,
                             [&](auto m, auto t) { return old[m].key == now[t].key && old.same(m, now, t); }))
       return false;
@@ -340,8 +340,8 @@ class Editing {
   }
 
   /// The new text, if it parses, agrees with the old one everywhere but at the path and has `wanted` there.
-  Result<std::string> checked(std::string made, const Path& path, Change change, const std::string& name,
-                              const Value& wanted) const {
+  Result<std::string> checked(std::string made, const Path& path, Change change, const Value& wanted,
+                              const std::string& name = {}) const {
     auto again = Document::parse(made);
     if (!again) {
       return std::unexpected(
@@ -395,13 +395,9 @@ Result<std::string> set(std::string_view text, const Path& path, std::string_vie
   }
 
   const auto* key = depth == path.size() ? nullptr : std::get_if<std::string>(&path[depth]);
-  auto name = key != nullptr ? *key
-              : !path.empty() && std::holds_alternative<std::string>(path.back())
-                  ? std::get<std::string>(path.back())
-                  : std::string();
   if (depth == path.size()) {
     auto made = applied(text, {{tree[node].begin, tree[node].end, wanted}});
-    return editing.checked(std::move(made), path, Change::set, name, parsed->root());
+    return editing.checked(std::move(made), path, Change::set, parsed->root());
   }
 
   // What is missing below the deepest object that exists is made inside out.
@@ -410,7 +406,7 @@ Result<std::string> set(std::string_view text, const Path& path, std::string_vie
     if (const auto* inner = std::get_if<std::string>(&path[i])) {
       wanted = around.object_around(*inner, wanted);
     } else if (std::get<std::size_t>(path[i]) == 0) {
-      wanted = "[" + wanted + "]";
+      wanted = fmt::format("[{}]", wanted);
     } else {
       return fail(Json5Code::no_such_path, "cannot set {}: its array does not exist yet", path_text(path));
     }
@@ -418,7 +414,7 @@ Result<std::string> set(std::string_view text, const Path& path, std::string_vie
   auto expected = TRY(Document::parse(wanted));
   auto member = key != nullptr ? around.key(*key) + around.colon() + wanted : wanted;
   auto changed = Path(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(depth) + 1);
-  return editing.checked(applied(text, around.insert(member)), changed, Change::set, name, expected.root());
+  return editing.checked(applied(text, around.insert(member)), changed, Change::set, expected.root());
 }
 
 Result<std::string> erase(std::string_view text, const Path& path) {
@@ -427,7 +423,6 @@ Result<std::string> erase(std::string_view text, const Path& path) {
   auto first = TRY(editing.find(path, "erase"));
   auto container = editing.tree()[first].parent;
   const auto* key = std::get_if<std::string>(&path.back());
-  auto name = key != nullptr ? *key : std::string();
 
   // Duplicates go one by one, from behind: the offsets before them stay right, the tree is parsed anew.
   std::string made(text);
@@ -442,7 +437,7 @@ Result<std::string> erase(std::string_view text, const Path& path) {
     auto node = TRY(step.find(path, "erase"));
     made = applied(made, Surroundings(step.tree(), step.tree()[node].parent).remove(node));
   }
-  return editing.checked(std::move(made), path, Change::erase, name, {});
+  return editing.checked(std::move(made), path, Change::erase, {});
 }
 
 Result<std::string> rename_key(std::string_view text, const Path& path, std::string_view new_name) {
@@ -466,7 +461,7 @@ Result<std::string> rename_key(std::string_view text, const Path& path, std::str
                                              : Surroundings::quoted(new_name, bare ? '"' : quote);
   auto made = applied(text, {{member.key_begin, member.key_end, key}});
   auto document = TRY(Document::parse(text));
-  return editing.checked(std::move(made), path, Change::rename, std::string(new_name), document.find(path));
+  return editing.checked(std::move(made), path, Change::rename, document.find(path), std::string(new_name));
 }
 
 }  // namespace meshops::json5

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "formats/json5.h"
+#include "formats/utf8.h"
 
 namespace meshops::json5::detail {
 
@@ -40,15 +41,6 @@ struct Tree {
   std::uint32_t item(std::uint32_t array, std::size_t index) const;
   bool same(std::uint32_t a, const Tree& other, std::uint32_t b) const;
 };
-
-/// One code point of possibly broken UTF-8: a broken byte is U+FFFD of length 1. `length` 0 is the end of the
-/// text.
-struct CodePoint {
-  std::uint32_t value = 0;
-  std::uint32_t length = 0;
-};
-CodePoint code_point(std::string_view text, std::size_t at);
-void append_utf8(std::string& out, std::uint32_t code_point);
 
 bool is_line_break(std::uint32_t c);  // LF, CR, U+2028, U+2029
 bool is_space(std::uint32_t c);       // JSON5 white space and line breaks

@@ -41,13 +41,13 @@ bool continues(std::string_view line) {
 
 }  // namespace
 
-UnitFile UnitFile::parse(std::string_view text, std::string file) {
+UnitFile UnitFile::parse(std::string_view text, const std::string& file) {
   UnitFile unit;
-  unit.add(text, std::move(file));
+  unit.add(text, file);
   return unit;
 }
 
-void UnitFile::add(std::string_view text, std::string file) {
+void UnitFile::add(std::string_view text, const std::string& file) {
   section_.clear();
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   std::string joined;

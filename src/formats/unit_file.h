@@ -53,9 +53,9 @@ std::string expand(std::string_view text, const Specifiers& specifiers);
 class UnitFile {
  public:
   UnitFile() = default;
-  static UnitFile parse(std::string_view text, std::string file = {});
+  static UnitFile parse(std::string_view text, const std::string& file = {});
   /// Reads a drop-in over what is there: it is as if its text stood at the end.
-  void add(std::string_view text, std::string file = {});
+  void add(std::string_view text, const std::string& file = {});
 
   const std::vector<Assignment>& assignments() const { return assignments_; }
   const std::vector<Problem>& problems() const { return problems_; }

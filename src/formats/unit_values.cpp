@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "formats/unit_file.h"
+#include "formats/utf8.h"
 
 namespace meshops::systemd {
 
@@ -40,19 +41,6 @@ int digit(char c, int base) {
           : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                  : 99;
   return d < base ? d : -1;
-}
-
-void append_utf8(std::string& out, std::uint32_t c) {
-  auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (c < 0x80) return put(c);
-  if (c < 0x800) {
-    put(0xC0U | c >> 6U);
-  } else {
-    put(c < 0x10000 ? 0xE0U | c >> 12U : 0xF0U | c >> 18U);
-    if (c >= 0x10000) put(0x80U | (c >> 12U & 0x3FU));
-    put(0x80U | (c >> 6U & 0x3FU));
-  }
-  put(0x80U | (c & 0x3FU));
 }
 
 /// Decodes the escape whose backslash is gone already; false (and nothing taken) if it is not one.

@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (auto span = unit.span(a.section, a.key)) must(*span >= Duration::zero());
     (void)unit.boolean(a.section, a.key);
     if (auto span = parse_span(a.value)) must(*span >= Duration::zero());
-    (void)split_words(a.value);
+    if (auto words = split_words(a.value)) must(words->size() <= a.value.size());
     if (auto commands = parse_commands(a.value, specifiers)) {
       for (const auto& c : *commands) must(!c.path.empty() && !c.argv.empty());
     }
