@@ -5,6 +5,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -39,7 +41,15 @@ ServedAnswer refuse(int status, const Error& why) {
 bool may_order(const Peer& peer) {
   if (peer.uid == 0 || peer.uid == ::geteuid()) return true;
   auto* entry = ::getgrnam(kSocketGroup);
-  return entry != nullptr && peer.gid == entry->gr_gid;
+  if (entry == nullptr) return false;
+  if (peer.gid == entry->gr_gid) return true;
+  // The kernel tells the peer's main group only; the others are the user database's.
+  auto who = account(std::to_string(peer.uid));
+  if (!who) return false;
+  std::array<gid_t, 256> groups{};
+  int count = static_cast<int>(groups.size());
+  if (::getgrouplist(who->name.c_str(), who->gid, groups.data(), &count) < 0) return false;
+  return std::ranges::find(groups.begin(), groups.begin() + count, entry->gr_gid) != groups.begin() + count;
 }
 
 asio::awaitable<void> pause(Duration d) {

@@ -15,25 +15,42 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using Json = nlohmann::ordered_json;
 
-Memory read_memory(const std::filesystem::path& path) {
-  Memory memory;
-  auto text = read_file(path, 64U << 10);
-  if (!text) return memory;
-  auto json = nlohmann::json::parse(*text, nullptr, false);
-  if (!json.is_object()) return memory;
+Remembered parse_remembered(std::string_view text) {
+  Remembered known;
+  auto& memory = known.supervision;
+  auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) return known;
   if (auto& v = json["wanted"]; v.is_boolean()) memory.wanted = v.get<bool>();
   if (auto& v = json["learned_start_ms"]; v.is_number_unsigned() && v.get<std::uint64_t>() < 86'400'000)
     memory.learned_start = std::chrono::milliseconds(v.get<std::uint64_t>());
   if (auto& v = json["failures"]; v.is_number_unsigned()) memory.failures = v.get<unsigned>();
   if (auto& v = json["restarts"]; v.is_number_unsigned()) memory.restarts = v.get<unsigned>();
-  return memory;
+  if (auto& exit = json["last_exit"]; exit.is_object() && exit["at"].is_string()) {
+    auto at = parse_iso8601(exit["at"].get<std::string>());
+    if (!at) return known;
+    known.last_exit_at = *at;
+    RuntimeEvent event{.kind = RuntimeEvent::Kind::exited};
+    if (exit["code"].is_number_integer()) event.exit.code = exit["code"].get<int>();
+    if (exit["signal"].is_number_integer()) event.exit.signal = exit["signal"].get<int>();
+    if (exit["detail"].is_string()) event.detail = exit["detail"].get<std::string>();
+    known.last_exit = std::move(event);
+  }
+  return known;
 }
 
-std::string memory_json(const Memory& memory) {
+std::string to_json(const Remembered& known) {
+  const auto& memory = known.supervision;
   Json json = {{"wanted", memory.wanted}, {"failures", memory.failures}, {"restarts", memory.restarts}};
   if (memory.learned_start)
     json["learned_start_ms"] =
         std::chrono::duration_cast<std::chrono::milliseconds>(*memory.learned_start).count();
+  if (known.last_exit) {
+    auto& exit = json["last_exit"];
+    exit["at"] = iso8601(known.last_exit_at);
+    if (known.last_exit->exit.code) exit["code"] = *known.last_exit->exit.code;
+    if (known.last_exit->exit.signal) exit["signal"] = *known.last_exit->exit.signal;
+    exit["detail"] = known.last_exit->detail;
+  }
   return json.dump() + "\n";
 }
 
@@ -42,6 +59,11 @@ constexpr auto kFullLookEvery = 1min;
 
 std::filesystem::path memory_path(Machine& machine, const GatewaySpec& spec) {
   return machine.state_dir() / "gateways" / spec.name / "memory.json";
+}
+
+Remembered read_remembered(Machine& machine, const GatewaySpec& spec) {
+  auto text = read_file(memory_path(machine, spec), 64U << 10);
+  return text ? parse_remembered(*text) : Remembered{};
 }
 
 Supervision::Rules rules_for(const Mesh& mesh, const Adapter& adapter) {
@@ -57,12 +79,17 @@ Supervision::Rules rules_for(const Mesh& mesh, const Adapter& adapter) {
 }  // namespace
 
 Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine)
+    : Keeper(spec, mesh, machine, read_remembered(machine, spec)) {}
+
+Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Remembered remembered)
     : spec_(std::move(spec)),
       limits_(mesh.limits),
       machine_(machine),
       adapter_(make_adapter(spec_.kind)),
-      supervision_(rules_for(mesh, *adapter_), read_memory(memory_path(machine, spec_))),
-      timer_(machine.executor()) {
+      supervision_(rules_for(mesh, *adapter_), remembered.supervision),
+      timer_(machine.executor()),
+      last_exit_(std::move(remembered.last_exit)),
+      last_exit_at_(remembered.last_exit_at) {
   works_.reason = spec_.canary ? "no turn tried yet" : "no turn seen yet (set canary = true to try one)";
   works_.since = machine.clock().wall();
 }
@@ -93,6 +120,7 @@ asio::awaitable<void> Keeper::run() {
     retry = std::min<Duration>(retry * 2, 30s);
   }
   trouble_ = Error("", "");
+  spec_ = runtime_->as_run(std::move(spec_));
 
   auto next_look = now();
   while (!alive.expired()) {
@@ -136,6 +164,7 @@ void Keeper::happened(const RuntimeEvent& event) {
       last_exit_ = event;
       last_exit_->detail = detail;
       last_exit_at_ = machine_.clock().wall();
+      show_ended(event.pid, event.exit.text());
       log::warn("gateway.exited",
                 fmt::format("{}: pid {} {}{}", spec_.name, event.pid, event.exit.text(),
                             detail.empty() ? "" : " (" + detail + ")"),
@@ -146,6 +175,7 @@ void Keeper::happened(const RuntimeEvent& event) {
       last_exit_ = event;
       last_exit_at_ = machine_.clock().wall();
       carry_out(supervision_.stopped_by_person(now()));
+      show_ended(event.pid, "stopped");
       log::info("gateway.stopped",
                 fmt::format("{} was stopped through its service manager: left alone", spec_.name),
                 {{"gateway", spec_.name}});
@@ -156,6 +186,21 @@ void Keeper::happened(const RuntimeEvent& event) {
   }
   remember();
   timer_.cancel();
+}
+
+void Keeper::show_ended(pid_t pid, const std::string& how) {
+  if (view_.pid != pid) return;
+  view_ = {};
+  view_.stopped_reason = how;
+  Health ended;
+  ended.at = machine_.clock().wall();
+  for (auto layer : kLayers)
+    if (health_[layer].state == LayerState::not_applicable) ended[layer].state = LayerState::not_applicable;
+  ended[Layer::process] = {.state = LayerState::failing, .reason = how};
+  if (ended[Layer::works].state != LayerState::not_applicable) ended[Layer::works] = works_;
+  for (auto layer : kLayers)
+    if (ended[layer].since == WallTime{}) ended[layer].since = ended.at;
+  health_ = carried_over(health_, std::move(ended));
 }
 
 void Keeper::carry_out(Decision decision) {
@@ -277,7 +322,7 @@ void Keeper::show_pending(Health& health) const {
 }
 
 void Keeper::remember() {
-  auto text = memory_json(supervision_.memory());
+  auto text = to_json(Remembered{supervision_.memory(), last_exit_, last_exit_at_});
   if (text == saved_memory_) return;
   auto path = memory_path(machine_, spec_);
   auto saved = make_directories(path.parent_path());
@@ -323,7 +368,7 @@ asio::awaitable<void> Keeper::leave(Duration limit) {
     carry_out(supervision_.tick(now()));
   }
   // It was us who left, not a person who wants it down: the next `up` starts it again.
-  saved_memory_ = memory_json(memory);
+  saved_memory_ = to_json(Remembered{memory, last_exit_, last_exit_at_});
   if (auto saved = write_file_atomic(memory_path(machine_, spec_), saved_memory_); !saved)
     log::warn("gateway.memory", saved.error().text(), {{"gateway", spec_.name}});
 }

@@ -13,6 +13,16 @@
 
 namespace meshops {
 
+/// What the next agent must know, stored in STATE/gateways/NAME/memory.json; a damaged file gives the
+/// defaults.
+struct Remembered {
+  Memory supervision;
+  std::optional<RuntimeEvent> last_exit;
+  WallTime last_exit_at{};
+};
+Remembered parse_remembered(std::string_view json);
+std::string to_json(const Remembered& remembered);
+
 class Keeper {
  public:
   Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine);
@@ -41,7 +51,9 @@ class Keeper {
   boost::asio::awaitable<void> leave(Duration limit);
 
  private:
+  Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Remembered remembered);
   void happened(const RuntimeEvent& event);
+  void show_ended(pid_t pid, const std::string& how);
   void carry_out(Decision decision);
   boost::asio::awaitable<void> act(Decision decision);
   boost::asio::awaitable<void> look();
@@ -70,9 +82,5 @@ class Keeper {
   LayerHealth works_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
-
-/// Memory as stored in STATE/gateways/NAME/memory.json; a damaged file gives the defaults.
-Memory read_memory(const std::filesystem::path& path);
-std::string memory_json(const Memory& memory);
 
 }  // namespace meshops

@@ -54,7 +54,9 @@ int check(const Globals& globals, const Options& options) {
 int show(const Globals& globals, const Options& options) {
   auto mesh = load_mesh(wanted(globals, options), Surroundings::of_this_process());
   if (!mesh) return report(globals, mesh.error());
-  std::fputs((globals.json() ? to_json(*mesh) + "\n" : to_toml(*mesh)).c_str(), stdout);
+  // What is shown ends up in terminals and pastes: values that may be secrets stay out of it.
+  auto shown = veiled(std::move(*mesh));
+  std::fputs((globals.json() ? to_json(shown) + "\n" : to_toml(shown)).c_str(), stdout);
   return kGood;
 }
 

@@ -10,19 +10,24 @@
 
 namespace meshops::cli {
 
-namespace {
-
-int run(const Globals& globals) {
-  auto mesh = globals.mesh();
-  if (!mesh) return report(globals, mesh.error());
+Discovery discover_here(const Mesh& mesh) {
   boost::asio::io_context loop{1};
-  auto machine = local_machine(loop.get_executor(), *mesh);
+  auto machine = local_machine(loop.get_executor(), mesh);
   Discovery found;
   boost::asio::co_spawn(loop, discover(*machine), [&](std::exception_ptr, Discovery result) {
     found = std::move(result);
     loop.stop();
   });
   loop.run();
+  return found;
+}
+
+namespace {
+
+int run(const Globals& globals) {
+  auto mesh = globals.mesh();
+  if (!mesh) return report(globals, mesh.error());
+  auto found = discover_here(*mesh);
   if (globals.json()) {
     nlohmann::ordered_json json = {{"schema", "meshops.discover/1"}};
     json["gateways"] = nlohmann::ordered_json::array();

@@ -66,6 +66,17 @@ Status provide_gateway(Mesh& mesh, const Options& options) {
   for (const auto& spec : mesh.gateways_of(mesh.node))
     if (spec.enabled) return ok();
   if (!options.install && !installed_openclaw_command(mesh.state_dir)) return ok();
+  if (mesh.discover != Discover::off)
+    for (const auto& found : discover_here(mesh).gateways)
+      // One that an earlier, killed `up` left behind is ours and is taken over.
+      if (found.spec.runtime != RuntimeKind::process ||
+          found.identity.state_dir != own_openclaw_home(mesh.state_dir)) {
+        std::fputs(
+            fmt::format("{} was found on this machine: nothing is installed beside it\n", found.spec.name)
+                .c_str(),
+            stderr);
+        return ok();
+      }
   if (!installed_openclaw_command(mesh.state_dir))
     std::fputs(fmt::format("installing OpenClaw {} with Node {} from npm into {} (once; some minutes)\n",
                            kOpenclawVersion, kNodeVersion, (mesh.state_dir / "openclaw").string())

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "config/mesh.h"
+#include "gateway/gateway.h"
 #include "net/net.h"
 
 namespace meshops::cli {
@@ -36,6 +37,9 @@ int report(const Globals& globals, const Error& why);
 /// Asks the agent; an answer that is not 2xx becomes the Error it carries.
 Result<std::string> ask_agent(const Globals& globals, const std::string& method, const std::string& target,
                               Duration limit = std::chrono::seconds(10));
+
+/// Every gateway of this machine, asked from a program without an event loop.
+Discovery discover_here(const Mesh& mesh);
 
 void add_up(CLI::App& app, const Globals& globals, Run& chosen);
 void add_agent(CLI::App& app, const Globals& globals, Run& chosen);

@@ -1,9 +1,11 @@
 // Finds gateways by what cannot lie for long: running processes first, then installed units, then containers.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "gateway/gateway.h"
+#include "gateway/runtimes.h"
 
 namespace meshops {
 
@@ -31,6 +33,12 @@ bool is_gateway_command(const std::vector<std::string>& argv) {
 bool is_gateway_process(const ProcessInfo& p) {
   // The kernel cuts comm at 15 letters.
   return p.comm == "openclaw-gatewa" || (p.comm.starts_with("node") && is_gateway_command(p.argv));
+}
+
+bool in_another_pid_namespace(const Host& host, pid_t pid) {
+  auto own = host.read_link("/proc/self/ns/pid");
+  auto theirs = host.read_link(fmt::format("/proc/{}/ns/pid", pid));
+  return own && theirs && *own != *theirs;
 }
 
 struct Home {
@@ -76,16 +84,6 @@ void add(Discovery& discovery, Discovered found) {
   discovery.gateways.push_back(std::move(found));
 }
 
-void fill_environment(GatewaySpec& spec, const std::vector<std::string>& assignments) {
-  for (const auto& assignment : assignments)
-    if (auto eq = assignment.find('='); eq != std::string::npos && assignment.starts_with("OPENCLAW_")) {
-      auto name = assignment.substr(0, eq);
-      // A token is not needed to know who it is, and must not travel.
-      if (name.find("TOKEN") != std::string::npos || name.find("PASSWORD") != std::string::npos) continue;
-      spec.environment[name] = assignment.substr(eq + 1);
-    }
-}
-
 asio::awaitable<void> find_units(Machine& machine, std::optional<Account> user, Discovery& discovery) {
   auto whose = user ? "user " + user->name : std::string("system");
   auto services = machine.services(user);
@@ -113,9 +111,8 @@ asio::awaitable<void> find_units(Machine& machine, std::optional<Account> user, 
     found.spec.name = short_name(name);
     found.spec.runtime = user ? RuntimeKind::systemd_user : RuntimeKind::systemd_system;
     found.spec.unit = name;
-    found.spec.user = user ? user->name : unit->user;
-    found.spec.command = unit->exec_start;
-    fill_environment(found.spec, unit->environment);
+    if (user) found.spec.user = user->name;
+    add_from_unit(found.spec, *unit);
     found.running = unit->main_pid != 0;
     found.evidence.push_back(fmt::format("{} unit {} starts {}", whose, name,
                                          printable(join(unit->exec_start, " ").substr(0, 160))));
@@ -149,9 +146,17 @@ void find_processes(Machine& machine, Discovery& discovery) {
     discovery.skipped.push_back("processes: " + processes.error().text());
     return;
   }
+  // A gateway that a meshops agent runs itself lives in the agent's own control group: that unit is not the
+  // gateway's.
+  std::set<std::string> of_agents;
+  for (const auto& p : *processes)
+    if (p.comm == "meshops") of_agents.insert(p.cgroup);
   for (const auto& p : *processes) {
     if (!is_gateway_process(p)) continue;
-    auto home = home_of(p.cgroup);
+    // A process of a machine container (nspawn, LXC) belongs to that machine, not to this one.
+    bool elsewhere = in_another_pid_namespace(machine.host(), p.pid);
+    if (elsewhere && home_of(p.cgroup).runtime != RuntimeKind::docker) continue;
+    auto home = of_agents.contains(p.cgroup) ? Home{} : home_of(p.cgroup);
     Discovered found;
     found.running = true;
     found.spec.runtime = home.runtime;

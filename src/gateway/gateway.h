@@ -113,6 +113,9 @@ class Runtime {
   virtual boost::asio::awaitable<Status> signal(int number) = 0;
   /// Last lines of its log.
   virtual boost::asio::awaitable<Result<std::string>> logs(std::size_t lines) = 0;
+  /// The description completed by what the service manager knows: command, user, environment (no secrets).
+  /// After attach().
+  virtual GatewaySpec as_run(GatewaySpec spec) const { return spec; }
   virtual std::string describe() const = 0;  // Identity::supervisor
 };
 

@@ -26,6 +26,7 @@ class SystemdRuntime final : public Runtime {
     if (state->load_state == "not-found")
       co_return fail(error(GatewayCode::not_found, "there is no unit {} in the {} manager", unit_, manager())
                          .hint("see what meshops finds with: meshops discover"));
+    unit_state_ = *state;
     changed(*state);
     watch_ = (*services)->watch(unit_, [this](const UnitState& now) { changed(now); });
     co_return ok();
@@ -96,6 +97,11 @@ class SystemdRuntime final : public Runtime {
     co_return text;
   }
 
+  GatewaySpec as_run(GatewaySpec spec) const override {
+    add_from_unit(spec, unit_state_);
+    return spec;
+  }
+
   std::string describe() const override { return fmt::format("systemd ({}) {}", manager(), unit_); }
 
  private:
@@ -148,12 +154,27 @@ class SystemdRuntime final : public Runtime {
   Machine& machine_;
   std::function<void(const RuntimeEvent&)> on_event_;
   std::unique_ptr<Services::Watch> watch_;
+  UnitState unit_state_;  // as it was at attach: what it runs, for whom
   std::string active_state_, sub_state_, invocation_, told_;
   std::string stopped_reason_ = "not started";
   pid_t pid_ = 0;
 };
 
 }  // namespace
+
+void add_from_unit(GatewaySpec& spec, const UnitState& unit) {
+  if (spec.command.empty()) spec.command = unit.exec_start;
+  if (spec.user.empty()) spec.user = unit.user;
+  for (const auto& assignment : unit.environment) {
+    auto eq = assignment.find('=');
+    if (eq == std::string::npos) continue;
+    auto name = assignment.substr(0, eq);
+    // A token is not needed to know who it is, and must not travel.
+    bool secret = name.contains("TOKEN") || name.contains("PASSWORD") || name.contains("SECRET");
+    if ((name == "HOME" || name.starts_with("OPENCLAW_")) && !secret)
+      spec.environment.emplace(name, assignment.substr(eq + 1));
+  }
+}
 
 std::unique_ptr<Runtime> systemd_runtime(const GatewaySpec& spec, std::optional<Account> user,
                                          Machine& machine) {

@@ -11,4 +11,8 @@ std::unique_ptr<Runtime> systemd_runtime(const GatewaySpec& spec, std::optional<
                                          Machine& machine);
 std::unique_ptr<Runtime> docker_runtime(const GatewaySpec& spec, Machine& machine);
 
+/// Adds a unit's command, user and OPENCLAW_* variables (never a token) to a description that does not name
+/// them.
+void add_from_unit(GatewaySpec& spec, const UnitState& unit);
+
 }  // namespace meshops

@@ -76,8 +76,8 @@ Duration Supervision::start_budget() const {
   return std::max(rules_.limits.start_floor, 3 * memory_.learned_start.value_or(Duration::zero()));
 }
 
-Decision Supervision::order_start(Instant now, std::string why) {
-  if (rules_.limits.profile == Profile::observe_only) {
+Decision Supervision::order_start(Instant now, std::string why, bool by_person) {
+  if (rules_.limits.profile == Profile::observe_only && !by_person) {
     enter(Phase::parked, now);
     reason_ = "observe-only: would start it now, because " + why;
     return {};
@@ -118,7 +118,7 @@ Decision Supervision::process_ended(Instant now, const Exit& exit, bool puzzling
   if (phase_ == Phase::stopping || ordered_end_) {
     bool restart = phase_ == Phase::stopping;
     ordered_end_ = false;
-    if (restart) return order_start(now, "a person asked for a restart");
+    if (restart) return order_start(now, "a person asked for a restart", true);
     ++memory_.restarts;
     ++memory_.failures;
     return order_start(now, fmt::format("it hung and was ended ({})", why));
@@ -344,8 +344,7 @@ Decision Supervision::person_starts(Instant now) {
     case Phase::parked:
     case Phase::backing_off:
     case Phase::unseen:
-      reason_ = "a person asked for it";
-      return order_start(now, reason_);
+      return order_start(now, "a person asked for it", true);
     default:
       return {};
   }
@@ -429,7 +428,7 @@ std::string Supervision::summary(Instant now) const {
                                                  about(now - start_began_), about(*memory_.learned_start))
                                    : fmt::format("starting for {}", about(now - start_began_));
     case Phase::ready:
-      return fmt::format("ready for {}", since);
+      return now - phase_since_ < 1s ? std::string("ready") : fmt::format("ready for {}", since);
     case Phase::degraded:
       return with_reason(fmt::format("up but not ready for {}", since));
     case Phase::draining:

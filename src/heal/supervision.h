@@ -101,7 +101,7 @@ class Supervision {
 
  private:
   void enter(Phase phase, Instant now);
-  Decision order_start(Instant now, std::string why);
+  Decision order_start(Instant now, std::string why, bool by_person = false);
   Decision after_end(Instant now, std::string why, bool puzzling);
   Decision judge_starting(Instant now, const Look& look);
   Decision judge_running(Instant now, const Look& look);

@@ -349,5 +349,14 @@ TEST(Supervision, ObserveOnlyNeverActs) {
   EXPECT_TRUE(g.s.summary(g.now).contains("observe-only")) << g.s.summary(g.now);
 }
 
+TEST(Supervision, ObserveOnlyStillObeysAPerson) {
+  Limits limits;
+  limits.profile = Profile::observe_only;
+  Story g(limits);
+  g.ready_at(20s);
+  EXPECT_EQ(g.at(30s).s.person_restarts(g.now).act, Act::stop);
+  EXPECT_EQ(g.at(31s).dies({.code = 0, .signal = {}}).act, Act::start);
+}
+
 }  // namespace
 }  // namespace meshops
