@@ -51,11 +51,20 @@ Value convert(const toml::node& node, Position fallback) {
   return {at, Date{}};
 }
 
-/// What toml++ 3.3 must not be given. It bounds how deep values nest but not how many parts a dotted key has;
-/// its tables are then freed by recursion, which a line of a million "a.a.a" turns into a stack overflow. And
-/// it asserts (or, built with NDEBUG by clang, assumes) that a table header begins with a key, which "[`"
-/// breaks. Both were mended in 3.4. Knows just enough TOML: up to the first syntax error, where toml++ stops
-/// too, it sees strings, comments and brackets as toml++ does.
+constexpr std::string_view kQuoteIt = "texts stand in quotes: key = \"text\"";
+
+/// What toml++ 3.3 must not be given; each found by the fuzzer, all mended in later versions:
+/// - It bounds how deep values nest but not how many parts a dotted key has; its tables are then freed by
+/// recursion,
+///   which a line of a million "a.a.a" turns into a stack overflow.
+/// - It asserts (or, built with NDEBUG by clang, assumes) that a table header begins with a key, which "[`"
+/// breaks.
+/// - Where it looks for blanks, characters such as U+00E9 lead it to a __builtin_unreachable(). Outside of
+/// texts and
+///   comments TOML allows none of them anyway; within a text it looks for blanks only after a backslash at a
+///   line's end.
+/// Knows just enough TOML: up to the first syntax error, where toml++ stops too, it sees strings, comments
+/// and brackets as toml++ does.
 class Hazards {
  public:
   explicit Hazards(std::string_view text) : text_(text) {}
@@ -63,6 +72,7 @@ class Hazards {
   std::optional<SyntaxFault> first() {
     unsigned dots = 0, depth = 0;
     bool line_begins = true;
+    if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;  // a byte order mark, which toml++ skips too
     while (at_ < text_.size()) {
       char c = text_[at_];
       if (c == '#') {
@@ -72,10 +82,16 @@ class Hazards {
       if (c == '[' && line_begins && depth == 0 && !header_has_key())
         return SyntaxFault{here(), ConfigCode::syntax, "a table header without a name, expected [name]", ""};
       if (c == '"' || c == '\'') {
-        skip_string(c);
+        if (!skip_string(c))
+          return SyntaxFault{here(), ConfigCode::syntax,
+                             "a letter beyond ASCII right after a backslash, which meshops cannot read",
+                             "write the text without the backslash at the end of its line"};
         line_begins = false;
         continue;
       }
+      if (beyond_ascii(c))
+        return SyntaxFault{here(), ConfigCode::syntax,
+                           "a character that may stand only in a text or a comment", std::string(kQuoteIt)};
       if (c == '.' && ++dots > kMostNesting)
         return SyntaxFault{here(), ConfigCode::syntax, "a key with more dots than any key of mesh.toml has",
                            ""};
@@ -104,26 +120,32 @@ class Hazards {
     constexpr std::string_view kFine = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-\"']";
     return next >= text_.size() || kFine.contains(text_[next]);
   }
-  void skip_string(char quote_mark) {
+  static bool beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
+  /// False at a backslash that toml++ must not see.
+  bool skip_string(char quote_mark) {
     std::string three(3, quote_mark);
     bool many_lines = text_.substr(at_).starts_with(three);
     at_ += many_lines ? 3 : 1;
     while (at_ < text_.size()) {
       if (quote_mark == '"' && text_[at_] == '\\') {
+        auto next = at_ + 1;
+        if (many_lines) next = std::min(text_.find_first_not_of(" \t\r\n", next), text_.size());
+        if (many_lines && next < text_.size() && beyond_ascii(text_[next])) return false;
         at_ += 2;
       } else if (many_lines && text_.substr(at_).starts_with(three)) {
         at_ += 3;
         // Up to two more quotes are part of the text before its end.
         for (int n = 0; n < 2 && at_ < text_.size() && text_[at_] == quote_mark; ++n) ++at_;
-        return;
+        return true;
       } else if (!many_lines && (text_[at_] == quote_mark || text_[at_] == '\n')) {
         if (text_[at_] == quote_mark) ++at_;
-        return;
+        return true;
       } else {
         ++at_;
       }
     }
     at_ = std::min(at_, text_.size());  // a backslash as the last byte
+    return true;
   }
   std::string_view text_;
   std::size_t at_ = 0;
@@ -137,7 +159,6 @@ struct Wording {
   std::string_view say;
   std::string_view hint = "";
 };
-constexpr std::string_view kQuoteIt = "texts stand in quotes: key = \"text\"";
 constexpr Wording kWordings[] = {
     {"string", "end-of-file", "a text that never ends, expected its closing quote"},
     {"string", "control characters",

@@ -33,7 +33,7 @@ TEST(Process, MissingProgramNamesItAndThePath) {
   EXPECT_TRUE(out.error().text().contains("no-such-program-here"));
 }
 TEST(Process, ExecFailureIsReportedBeforeAnythingRuns) {
-  auto out = run({"/etc/hostname"});
+  auto out = run({"/dev/null"});
   ASSERT_FALSE(out);
   EXPECT_TRUE(out.error().is("process.cannot_start")) << out.error().text();
 }

@@ -178,6 +178,19 @@ TEST(Broken, AListInALinesBeginningIsNoHeader) {
   EXPECT_THAT(faults_of("a = [\n[`"), HasSubstr("mesh.toml:2:2"));
 }
 
+// toml++ 3.3 runs into a __builtin_unreachable() on these.
+TEST(Broken, LettersBeyondAsciiAreForTextsAndComments) {
+  EXPECT_THAT(faults_of("[mesh]\nnam\u03bde = 1\n"),
+              HasSubstr("mesh.toml:2:4: a character that may stand only"));
+  EXPECT_THAT(faults_of("a = 1\u00a0\n"), HasSubstr("mesh.toml:1:6"));
+  EXPECT_THAT(faults_of("a = \"\"\"x\\\n  \u00e9\"\"\"\n"), HasSubstr("right after a backslash"));
+  EXPECT_THAT(faults_of("a = \"\"\"x\\\u00e9\"\"\"\n"), HasSubstr("right after a backslash"));
+  auto fine =
+      "\uFEFF# \u00e9\n[[gateway]]\nname = \"a\"\ncommand = [\"\u03bd\", '\u03bd', \"\"\"\n\u03bd\\\n "
+      "x\"\"\"]\n";
+  EXPECT_EQ(good(fine).gateways[0].command, (std::vector<std::string>{"\u03bd", "\u03bd", "\u03bdx"}));
+}
+
 TEST(Broken, NestingIsBounded) {
   EXPECT_THAT(faults_of("a = " + std::string(10000, '[')), HasSubstr("nested too deeply"));
 }
