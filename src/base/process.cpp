@@ -65,7 +65,7 @@ Result<std::string> find_program(const std::string& name, const Environment& env
 [[noreturn]] void become(const char* program, char* const* argv, char* const* envp,
                          const SpawnOptions& options, const char* working_dir,
                          const std::vector<gid_t>& groups, int report) {
-  auto give_up = [report] {
+  auto give_up = [&report] {  // by reference: the descriptor moves below
     int why = errno;
     [[maybe_unused]] auto n = ::write(report, &why, sizeof why);
     ::_exit(127);
