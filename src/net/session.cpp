@@ -27,6 +27,7 @@ struct Piece {
   std::shared_ptr<ServedAnswer> answer;  // its function is the frame's home: it must outlive the coroutine
   std::optional<std::string> bytes;
   bool finished = false;
+  bool failed = false;  // it threw: what came so far must not look whole
   bool client_left = false;
 };
 
@@ -48,7 +49,8 @@ bool closed_by_peer(Wire::Socket& socket) {
   return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-asio::awaitable<void> send_stream(std::shared_ptr<Wire> wire, std::shared_ptr<ServedAnswer> answer,
+/// False if the answer could not be sent whole: nothing may follow it on this connection.
+asio::awaitable<bool> send_stream(std::shared_ptr<Wire> wire, std::shared_ptr<ServedAnswer> answer,
                                   Duration idle_limit) {
   auto executor = co_await asio::this_coro::executor;
   while (true) {
@@ -62,7 +64,10 @@ asio::awaitable<void> send_stream(std::shared_ptr<Wire> wire, std::shared_ptr<Se
         executor, std::move(next),
         asio::bind_cancellation_slot(piece->cancel.slot(), [piece](const std::exception_ptr& thrown,
                                                                    std::optional<std::string> bytes) {
-          if (!thrown) piece->bytes = std::move(bytes);
+          if (thrown)
+            piece->failed = true;
+          else
+            piece->bytes = std::move(bytes);
           piece->finished = true;
           piece->done.cancel();
         }));
@@ -76,15 +81,17 @@ asio::awaitable<void> send_stream(std::shared_ptr<Wire> wire, std::shared_ptr<Se
     while (!piece->finished)
       co_await piece->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     wire->socket().cancel(ignored);
-    if (piece->client_left || !piece->bytes) break;
+    if (piece->client_left || piece->failed) co_return false;
+    if (!piece->bytes) break;
     if (piece->bytes->empty()) continue;  // an empty chunk would end the body
     wire->expire_after(idle_limit);
     auto text = http1::chunk(*piece->bytes);
     auto ec = co_await wire->write(text);
-    if (ec) co_return;
+    if (ec) co_return false;
   }
   wire->expire_after(idle_limit);
-  co_await wire->write("0\r\n\r\n");
+  auto ended = co_await wire->write("0\r\n\r\n");
+  co_return !ended;
 }
 
 std::string complaint(std::string_view what) { return fmt::format("{{\"error\":\"{}\"}}\n", what); }
@@ -150,7 +157,9 @@ asio::awaitable<void> serve(std::shared_ptr<Wire> wire, Peer peer,
       text += answer->body;
     auto ec = co_await wire->write(text);
     if (ec) co_return;
-    if (streams) co_await send_stream(wire, answer, context->idle_limit);
+    if (!streams) continue;
+    bool whole_stream = co_await send_stream(wire, answer, context->idle_limit);
+    if (!whole_stream) co_return;
   }
 }
 

@@ -217,6 +217,11 @@ asio::awaitable<std::optional<std::string>> next_line(std::shared_ptr<Stream> st
   co_await forever.async_wait(asio::use_awaitable);
   co_return std::nullopt;
 }
+asio::awaitable<std::optional<std::string>> large_piece() { co_return std::string(64U << 10, 'x'); }
+asio::awaitable<std::optional<std::string>> broken_piece() {
+  throw std::runtime_error("broken");
+  co_return std::nullopt;
+}
 Handler streaming(std::shared_ptr<Stream> stream) {
   return [stream](ServedRequest) -> asio::awaitable<ServedAnswer> {
     ServedAnswer answer;
@@ -255,6 +260,48 @@ TEST_F(ServerTest, AStreamIsGivenUpWhenItsClientLeaves) {
   while (!stream->gone && io.run_one_for(2s) != 0) {
   }
   EXPECT_TRUE(stream->gone);
+}
+
+TEST_F(ServerTest, AClientThatDoesNotReadIsDroppedWithWhatItStillWanted) {
+  auto o = options();
+  o.idle_limit = 30ms;
+  auto calls = std::make_shared<int>(0);
+  auto server = start(
+      [calls](ServedRequest) -> asio::awaitable<ServedAnswer> {
+        ++*calls;
+        ServedAnswer answer;
+        answer.stream = [] { return large_piece(); };
+        co_return answer;
+      },
+      o);
+  Local::socket client(io);
+  client.connect(Local::endpoint(o.path.string()));
+  std::string twice = "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n";
+  asio::write(client, asio::buffer(twice));
+  bool hung_up = false;
+  auto watch = [](Local::socket* socket, bool* done) -> asio::awaitable<bool> {
+    boost::system::error_code ec;
+    co_await socket->async_wait(Local::socket::wait_error, asio::redirect_error(asio::use_awaitable, ec));
+    *done = true;
+    co_return true;
+  };
+  run(io, watch(&client, &hung_up));
+  EXPECT_TRUE(hung_up);
+  EXPECT_EQ(*calls, 1);
+}
+
+TEST_F(ServerTest, AStreamThatBreaksDoesNotLookWhole) {
+  auto server = start(
+      [](ServedRequest) -> asio::awaitable<ServedAnswer> {
+        ServedAnswer answer;
+        answer.body = "{\"n\":1}\n";
+        answer.stream = [] { return broken_piece(); };
+        co_return answer;
+      },
+      options());
+  auto got = run(io, talk(options().path, "GET / HTTP/1.1\r\n\r\n", kUntilClosed));
+  EXPECT_NE(got.find("{\"n\":1}"), std::string::npos) << got;
+  EXPECT_EQ(got.find("0\r\n\r\n"), std::string::npos) << got;
 }
 
 TEST_F(ServerTest, TheServerMayGoWhileAStreamWaits) {
