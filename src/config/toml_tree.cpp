@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 
 #include "base/text.h"
 
@@ -53,16 +54,14 @@ Value convert(const toml::node& node, Position fallback) {
 
 constexpr std::string_view kQuoteIt = "texts stand in quotes: key = \"text\"";
 
-/// What toml++ 3.3 must not be given; each found by the fuzzer, all mended in later versions:
+/// What toml++ 3.3 must not be given; each found by the fuzzer or by reading its parser:
 /// - It bounds how deep values nest but not how many parts a dotted key has; its tables are then freed by
-/// recursion,
-///   which a line of a million "a.a.a" turns into a stack overflow.
+///   recursion, which a line of a million "a.a.a" turns into a stack overflow.
 /// - It asserts (or, built with NDEBUG by clang, assumes) that a table header begins with a key, which "[`"
-/// breaks.
+///   breaks, and that '}' never stands where a list expects a value.
 /// - Where it looks for blanks, characters such as U+00E9 lead it to a __builtin_unreachable(). Outside of
-/// texts and
-///   comments TOML allows none of them anyway; within a text it looks for blanks only after a backslash at a
-///   line's end.
+///   texts and comments TOML allows none of them anyway; within a text it looks for blanks only after a
+///   backslash. A quote within a bare word begins no text for it: it reads on for the word's end.
 /// Knows just enough TOML: up to the first syntax error, where toml++ stops too, it sees strings, comments
 /// and brackets as toml++ does.
 class Hazards {
@@ -70,8 +69,9 @@ class Hazards {
   explicit Hazards(std::string_view text) : text_(text) {}
 
   std::optional<SyntaxFault> first() {
-    unsigned dots = 0, depth = 0;
-    bool line_begins = true;
+    unsigned dots = 0;
+    std::string open;  // brackets not yet closed
+    bool line_begins = true, in_header = false, after_equals = false;
     if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;  // a byte order mark, which toml++ skips too
     while (at_ < text_.size()) {
       char c = text_[at_];
@@ -79,9 +79,17 @@ class Hazards {
         at_ = std::min(text_.find('\n', at_), text_.size());
         continue;
       }
-      if (c == '[' && line_begins && depth == 0 && !header_has_key())
-        return SyntaxFault{here(), ConfigCode::syntax, "a table header without a name, expected [name]", ""};
+      if (c == '[' && line_begins && open.empty()) {
+        if (!header_has_key())
+          return SyntaxFault{here(), ConfigCode::syntax, "a table header without a name, expected [name]",
+                             ""};
+        in_header = true;
+      }
       if (c == '"' || c == '\'') {
+        bool in_value = after_equals || (!in_header && open.ends_with('['));
+        if (!may_begin_text(in_value))
+          return SyntaxFault{here(), ConfigCode::syntax, "a quote in the middle of a word",
+                             std::string(kQuoteIt)};
         if (!skip_string(c))
           return SyntaxFault{here(), ConfigCode::syntax,
                              "a letter beyond ASCII right after a backslash, which meshops cannot read",
@@ -95,9 +103,23 @@ class Hazards {
       if (c == '.' && ++dots > kMostNesting)
         return SyntaxFault{here(), ConfigCode::syntax, "a key with more dots than any key of mesh.toml has",
                            ""};
-      if (c == '\n' || c == '=' || c == ',' || c == '{' || c == '}') dots = 0;
-      if (c == '[' || c == '{') ++depth;
-      if ((c == ']' || c == '}') && depth > 0) --depth;
+      if (c == '\n' || c == '=' || c == ',' || c == '{' || c == '}') {
+        dots = 0;
+        after_equals = c == '=';
+      }
+      if (c == '[' || c == '{') open += c;
+      if ((c == ']' || c == '}') && !open.empty()) {
+        if (open.back() != (c == ']' ? '[' : '{'))
+          return SyntaxFault{here(), ConfigCode::syntax,
+                             c == ']' ? "a table in braces that is not closed, expected '}'"
+                                      : "a list that is not closed, expected ']'",
+                             ""};
+        open.pop_back();
+      }
+      if (c == '\n' && in_header) {
+        open.clear();  // a header that is not closed is for toml++ to report
+        in_header = false;
+      }
       line_begins = c == '\n' || (line_begins && (c == ' ' || c == '\t' || c == '\r'));
       ++at_;
     }
@@ -119,6 +141,12 @@ class Hazards {
     if (next < text_.size() && text_[next] == '[') next = text_.find_first_not_of(kBlank, next + 1);
     constexpr std::string_view kFine = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-\"']";
     return next >= text_.size() || kFine.contains(text_[next]);
+  }
+  /// False where toml++ reads over the quote at at_ as part of a bare word, in search of the word's end.
+  bool may_begin_text(bool in_value) const {
+    if (at_ == 0) return true;
+    char before = text_[at_ - 1];
+    return std::string_view(" \t\r\n=[]{},\"'\xBF").contains(before) || (before == '.' && !in_value);
   }
   static bool beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
   /// False at a backslash that toml++ must not see.

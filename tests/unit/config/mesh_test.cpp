@@ -183,6 +183,8 @@ TEST(Broken, LettersBeyondAsciiAreForTextsAndComments) {
   EXPECT_THAT(faults_of("[mesh]\nnam\u03bde = 1\n"),
               HasSubstr("mesh.toml:2:4: a character that may stand only"));
   EXPECT_THAT(faults_of("a = 1\u00a0\n"), HasSubstr("mesh.toml:1:6"));
+  EXPECT_THAT(faults_of("a = 2\"\u00e9\"\n"), HasSubstr("mesh.toml:1:6: a quote in the middle"));
+  EXPECT_THAT(faults_of("a = [1, 2.\"\u00e9\"]\n"), HasSubstr("mesh.toml:1:11: a quote in the middle"));
   EXPECT_THAT(faults_of("a = \"\"\"x\\\n  \u00e9\"\"\"\n"), HasSubstr("right after a backslash"));
   EXPECT_THAT(faults_of("a = \"\"\"x\\\u00e9\"\"\"\n"), HasSubstr("right after a backslash"));
   auto fine =
