@@ -159,8 +159,6 @@ void Keeper::happened(const RuntimeEvent& event) {
     case RuntimeEvent::Kind::exited: {
       bool puzzling = adapter_->needs_diagnosis(event.exit);
       auto detail = event.detail.empty() ? adapter_->explain_exit(event.exit) : event.detail;
-      // The start goes out before anything is written down: every millisecond is an outage.
-      carry_out(supervision_.process_ended(now(), event.exit, puzzling, detail));
       last_exit_ = event;
       last_exit_->detail = detail;
       last_exit_at_ = machine_.clock().wall();
@@ -169,6 +167,9 @@ void Keeper::happened(const RuntimeEvent& event) {
                 fmt::format("{}: pid {} {}{}", spec_.name, event.pid, event.exit.text(),
                             detail.empty() ? "" : " (" + detail + ")"),
                 {{"gateway", spec_.name}, {"pid", std::to_string(event.pid)}});
+      // The start goes out before anything is made durable (remember()): an fsync may take longer than a
+      // start.
+      carry_out(supervision_.process_ended(now(), event.exit, puzzling, detail));
       break;
     }
     case RuntimeEvent::Kind::stopped_by_person:
@@ -214,12 +215,11 @@ asio::awaitable<void> Keeper::act(Decision decision) {
     case Decision::Act::none:
       co_return;
     case Decision::Act::start: {
+      log::info("gateway.start", fmt::format("starting {}: {}", spec_.name, decision.why),
+                {{"gateway", spec_.name}});
       auto started = co_await runtime_->start();
       if (alive.expired()) co_return;
-      if (started) {
-        log::info("gateway.start", fmt::format("start of {} ordered: {}", spec_.name, decision.why),
-                  {{"gateway", spec_.name}});
-      } else {
+      if (!started) {
         log::error("gateway.start", started.error().text(), {{"gateway", spec_.name}});
         supervision_.start_failed(now(), started.error().text());
         timer_.cancel();
