@@ -110,7 +110,7 @@ class ManagerEnd {
     if (what == "Subscribe") return ::sd_bus_reply_method_return(m, nullptr) < 0 ? 0 : 1;
     if (!answers) return 1;
     if (refuse_with != nullptr) {
-      auto e = SD_BUS_ERROR_MAKE_CONST(refuse_with, "it is not so");
+      const sd_bus_error e{refuse_with, "it is not so", 0};
       ::sd_bus_reply_method_error(m, &e);
       return 1;
     }
