@@ -188,22 +188,22 @@ Export parse_export(std::string_view bytes, bool at_end, const ExportLimits& lim
       }
       continue;
     }
-    if (!is_field_name(line)) {  // no binary field: go on with the next line, without this entry
-      good = false;
-      at = next;
-      continue;
-    }
+    // Where a binary field ends is told by its size alone. Whoever reads on behind a wrong one reads what
+    // somebody else logged as if it were fields, and believes forged entries: so the reading ends here.
     constexpr std::size_t kSize = 8;
+    constexpr std::uint64_t kMostData = 768U << 20;  // journald's DATA_SIZE_MAX
     auto left = bytes.size() - next;
     auto size = left >= kSize ? little_endian(bytes.substr(next)) : 0;
-    bool whole = left > kSize && size < left - kSize;
-    if (!whole || bytes[next + kSize + size] != '\n') {
-      // More may come, unless nobody could mean such a size: then the name was a broken line.
-      if (!whole && !at_end && size <= limits.field_bytes) return out;
-      good = false;
-      at = next;
-      continue;
+    out.corrupt = !is_field_name(line) || size > kMostData;
+    if (out.corrupt) return out;
+    if (left <= kSize || size >= left - kSize) {  // more of it will come
+      if (!at_end) return out;
+      good = false;  // or was cut off
+      at = bytes.size();
+      break;
     }
+    out.corrupt = bytes[next + kSize + size] != '\n';
+    if (out.corrupt) return out;
     keep(line, bytes.substr(next + kSize, size));
     at = next + kSize + size + 1;
   }

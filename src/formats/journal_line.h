@@ -56,6 +56,9 @@ struct Export {
   std::size_t consumed = 0;
   /// Entries left out because they were broken or over a limit.
   std::size_t broken = 0;
+  /// The bytes from `consumed` on are no export format: nothing behind can be told from what somebody logged.
+  /// A reader starts journalctl again behind the last cursor.
+  bool corrupt = false;
 };
 /// Entries in the order of the bytes, at most limits.entries of them; `at_end` tells that no more bytes will
 /// come, so that the last entry counts without the blank line behind it.

@@ -30,10 +30,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   auto cut = size == 0 ? 0 : bytes[0] * size / 256;
   auto first = parse_export(text.substr(0, cut), false, limits);
   must(first.consumed <= cut);
-  auto left = limits;
-  left.entries -= first.entries.size();
-  auto second = parse_export(text.substr(first.consumed), true, left);
-  must(first.entries.size() + second.entries.size() == whole.entries.size());
-  must(first.broken + second.broken == whole.broken);
+  if (!first.corrupt) {
+    auto left = limits;
+    left.entries -= first.entries.size();
+    auto second = parse_export(text.substr(first.consumed), true, left);
+    first.entries.insert(first.entries.end(), second.entries.begin(), second.entries.end());
+    first.broken += second.broken;
+    first.corrupt = second.corrupt;
+  }
+  must(first.corrupt == whole.corrupt && first.broken == whole.broken &&
+       first.entries.size() == whole.entries.size());
+  for (std::size_t i = 0; i < whole.entries.size(); ++i)
+    must(first.entries[i].fields == whole.entries[i].fields);
   return 0;
 }

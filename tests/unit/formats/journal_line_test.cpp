@@ -102,11 +102,37 @@ TEST(JournalExport, AHalfEntryWaitsForItsRest) {
 }
 
 TEST(JournalExport, BrokenEntriesAreCountedAndLeftOut) {
-  auto read =
-      parse_export("lower=1\n\nA=1\n\n??\nB=1\n\nC\n\xff\xff\xff\xff\xff\xff\xff\xff\n\nD=1\n\n"s, false);
+  auto read = parse_export("lower=1\n\nA=1\n\n1X=1\nB=1\n\nD=1\n\n", false);
   ASSERT_EQ(read.entries.size(), 2U);
   EXPECT_EQ(read.entries[1].find("D"), "1");
-  EXPECT_EQ(read.broken, 3U);
+  EXPECT_EQ(read.broken, 2U);
+  EXPECT_FALSE(read.corrupt);
+}
+
+TEST(JournalExport, ReadingEndsWhereTheFramingIsLost) {
+  for (const auto& lost : {"??\n"s, "C\n\xff\xff\xff\xff\xff\xff\xff\xff"s, "C\n\x01\0\0\0\0\0\0\0xy"s}) {
+    auto read = parse_export("A=1\n\nB=1\n" + lost + "\n\nD=1\n\n", false);
+    EXPECT_TRUE(read.corrupt);
+    ASSERT_EQ(read.entries.size(), 1U);
+    EXPECT_EQ(read.consumed, 5U);
+  }
+}
+
+// Found by the fuzzer: half a field over the limit was read on as lines, so a long message could forge
+// entries.
+TEST(JournalExport, AMessageOverTheLimitCannotForgeEntries) {
+  ExportLimits limits{.field_bytes = 10};
+  auto bytes = "MESSAGE\n\x12\0\0\0\0\0\0\0x\n\n_UID=0\nFAKE=1\n\n\nA=1\n\nB=1\n\n"s;
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    for (bool at_end : {false, true}) {
+      auto read = parse_export(std::string_view(bytes).substr(0, cut), at_end, limits);
+      for (const auto& entry : read.entries) EXPECT_FALSE(entry.find("_UID") || entry.find("FAKE")) << cut;
+    }
+  }
+  auto whole = parse_export(bytes, false, limits);
+  ASSERT_EQ(whole.entries.size(), 1U);
+  EXPECT_EQ(whole.entries[0].find("B"), "1");
+  EXPECT_EQ(whole.broken, 1U);
 }
 
 TEST(JournalExport, LimitsHold) {
