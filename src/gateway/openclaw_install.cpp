@@ -22,6 +22,20 @@ fs::path install_dir(const fs::path& state_dir) {
 fs::path node_of(const fs::path& install) { return install / "node_modules" / "node" / "bin" / "node"; }
 fs::path entry_of(const fs::path& install) { return install / "node_modules" / "openclaw" / "openclaw.mjs"; }
 
+Status npm_install(const fs::path& prefix, const std::string& package) {
+  auto environment = own_environment();
+  auto path = environment.find("PATH");
+  environment["PATH"] = node_of(prefix).parent_path().string() + ":" +
+                        (path == environment.end() ? "/usr/local/bin:/usr/bin:/bin" : path->second);
+  auto npm = TRY(run(
+      {"npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", prefix.string(), package},
+      {.environment = environment, .limit = 20min}));
+  if (npm.exit.clean()) return ok();
+  return fail(error(GatewayCode::not_found, "npm could not install {} ({})", package, npm.exit.text())
+                  .because(error(GatewayCode::not_found, "{}", npm.err.substr(0, 2000)))
+                  .hint("check that npm works: npm view {} version", package));
+}
+
 std::string random_token() {
   std::array<unsigned char, 24> bytes{};
   std::string text;
@@ -51,17 +65,9 @@ Status install_openclaw(const fs::path& state_dir) {
   std::error_code ignored;
   fs::remove_all(staging, ignored);  // left by an install that was cut off
   CHECK_OK(make_directories(staging));
-  auto pin = [](std::string_view name, std::string_view version) {
-    return fmt::format("{}@{}", name, version);
-  };
-  auto npm = TRY(run({"npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix",
-                      staging.string(), pin("openclaw", kOpenclawVersion), pin("node", kNodeVersion)},
-                     {.limit = 20min}));
-  if (!npm.exit.clean())
-    return fail(error(GatewayCode::not_found, "npm could not install openclaw@{} ({})", kOpenclawVersion,
-                      npm.exit.text())
-                    .because(error(GatewayCode::not_found, "{}", npm.err.substr(0, 2000)))
-                    .hint("check that npm works: npm view openclaw version"));
+  // Node first: OpenClaw's own install script runs and refuses on the Node of the distribution.
+  CHECK_OK(npm_install(staging, fmt::format("node@{}", kNodeVersion)));
+  CHECK_OK(npm_install(staging, fmt::format("openclaw@{}", kOpenclawVersion)));
   auto version = TRY(run({node_of(staging).string(), "--version"}, {.limit = 30s}));
   if (!version.exit.clean())
     return fail(GatewayCode::not_found, "the node that npm installed does not run ({})", version.exit.text());
