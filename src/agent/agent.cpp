@@ -109,12 +109,21 @@ asio::awaitable<void> Agent::begin() {
   ::malloc_trim(0);
 }
 
+bool Agent::shares_state(const GatewaySpec& listed, const Discovered& found) const {
+  // Two gateways never share a state directory (its lock forbids it): a process in a listed one is the listed
+  // one.
+  if (found.spec.runtime != RuntimeKind::process || found.identity.state_dir.empty()) return false;
+  auto identity = make_adapter(listed.kind)->identify(listed, machine_->host());
+  return identity && identity->state_dir == found.identity.state_dir;
+}
+
 asio::awaitable<void> Agent::find_more() {
   auto found = co_await discover(*machine_);
   for (const auto& why : found.skipped) log::debug("discover.skipped", why);
   for (auto& gateway : found.gateways) {
     bool known = false;
-    for (const auto& spec : mesh_.gateways_of(mesh_.node)) known = known || same_gateway(spec, gateway.spec);
+    for (const auto& spec : mesh_.gateways_of(mesh_.node))
+      known = known || same_gateway(spec, gateway.spec) || shares_state(spec, gateway);
     if (known) continue;
     if (!gateway.running && gateway.spec.runtime == RuntimeKind::process) continue;
     if (gateway.spec.runtime == RuntimeKind::process || mesh_.discover == Discover::observe) {

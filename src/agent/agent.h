@@ -46,6 +46,7 @@ class Agent {
   boost::asio::awaitable<ServedAnswer> serve(ServedRequest request);
   boost::asio::awaitable<ServedAnswer> serve_gateway(std::string name, std::string verb,
                                                      ServedRequest request);
+  bool shares_state(const GatewaySpec& listed, const Discovered& found) const;
   void keep(GatewaySpec spec);
 
   Mesh mesh_;

@@ -360,7 +360,7 @@ asio::awaitable<void> Keeper::leave(Duration limit) {
   if (!runtime_ || spec_.runtime != RuntimeKind::process) co_return;
   auto memory = supervision_.memory();
   auto deadline = now() + limit;
-  carry_out(supervision_.person_stops(now()));
+  carry_out(supervision_.person_stops(now(), "meshops leaves"));
   while (supervision_.phase() != Phase::stopped && now() < deadline) {
     timer_.expires_after(50ms);
     boost::system::error_code woken;

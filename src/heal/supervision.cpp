@@ -350,7 +350,7 @@ Decision Supervision::person_starts(Instant now) {
   }
 }
 
-Decision Supervision::person_stops(Instant now) {
+Decision Supervision::person_stops(Instant now, std::string why) {
   memory_.wanted = false;
   switch (phase_) {
     case Phase::starting:
@@ -364,7 +364,7 @@ Decision Supervision::person_stops(Instant now) {
       enter(Phase::stopping, now);
       start_after_stop_ = false;
       deadline_ = now + rules_.drain;
-      reason_ = "a person asked for a stop";
+      reason_ = std::move(why);
       return {Decision::Act::stop, reason_};
     default:
       enter(Phase::stopped, now);

@@ -79,7 +79,7 @@ class Supervision {
   Decision start_failed(Instant now, std::string_view why);
   Decision looked(Instant now, const Look& look);
   Decision person_starts(Instant now);
-  Decision person_stops(Instant now);
+  Decision person_stops(Instant now, std::string why = "a person asked for a stop");
   Decision person_restarts(Instant now);
   /// Time has passed: call at next_wake().
   Decision tick(Instant now);
