@@ -1,9 +1,11 @@
 # tests/fuzz/<name>_fuzz.cpp become fuzz_<name>, with AddressSanitizer and UBSan inside.
+add_custom_target(fuzzers)
 file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cpp)
 foreach(source IN LISTS fuzzers)
   get_filename_component(name ${source} NAME_WE)
   string(REPLACE "_fuzz" "" name ${name})
   add_executable(fuzz_${name} ${source})
   target_link_libraries(fuzz_${name} PRIVATE meshops_formats meshops_net meshops_config meshops_host meshops_gateway)
+  add_dependencies(fuzzers fuzz_${name})
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
 endforeach()

@@ -132,6 +132,15 @@ asio::awaitable<void> Agent::find_more() {
                                               gateway.evidence.empty() ? "" : gateway.evidence.front()));
       continue;
     }
+    // One that we kept before and that ended while no agent was there is still ours.
+    if (!gateway.expected && !Keeper::remembers(*machine_, gateway.spec)) {
+      log::info(
+          "discover.found",
+          fmt::format("{} found and left alone: it does not run, and nothing says that it should; name it in "
+                      "mesh.toml to have it kept",
+                      gateway.spec.name));
+      continue;
+    }
     log::info("discover.found", fmt::format("{} found: {}", gateway.spec.name,
                                             gateway.evidence.empty() ? "" : gateway.evidence.front()));
     keep(std::move(gateway.spec));

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace meshops {
 
@@ -56,6 +57,7 @@ std::string to_json(const Remembered& known) {
 
 namespace {
 constexpr auto kFullLookEvery = 1min;
+constexpr auto kLogLookEvery = 15s;
 
 std::filesystem::path memory_path(Machine& machine, const GatewaySpec& spec) {
   return machine.state_dir() / "gateways" / spec.name / "memory.json";
@@ -89,9 +91,10 @@ Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Remembered 
       supervision_(rules_for(mesh, *adapter_), remembered.supervision),
       timer_(machine.executor()),
       last_exit_(std::move(remembered.last_exit)),
-      last_exit_at_(remembered.last_exit_at) {
-  works_.reason = spec_.canary ? "no turn tried yet" : "no turn seen yet (set canary = true to try one)";
-  works_.since = machine.clock().wall();
+      last_exit_at_(remembered.last_exit_at) {}
+
+bool Keeper::remembers(Machine& machine, const GatewaySpec& spec) {
+  return machine.host().stat(memory_path(machine, spec)).has_value();
 }
 
 Keeper::~Keeper() { timer_.cancel(); }
@@ -151,6 +154,9 @@ void Keeper::happened(const RuntimeEvent& event) {
       if (auto info = machine_.host().process(event.pid))
         age = std::max(now().since_boot - info->started, Duration::zero());
       if (age < 2s) age = Duration::zero();
+      turns_.forget();
+      last_log_look_ = {};
+      turns_unseen_.clear();
       log::info("gateway.started", fmt::format("{} runs (pid {})", spec_.name, event.pid),
                 {{"gateway", spec_.name}, {"pid", std::to_string(event.pid)}});
       carry_out(supervision_.process_started(now(), age));
@@ -198,7 +204,6 @@ void Keeper::show_ended(pid_t pid, const std::string& how) {
   for (auto layer : kLayers)
     if (health_[layer].state == LayerState::not_applicable) ended[layer].state = LayerState::not_applicable;
   ended[Layer::process] = {.state = LayerState::failing, .reason = how};
-  if (ended[Layer::works].state != LayerState::not_applicable) ended[Layer::works] = works_;
   for (auto layer : kLayers)
     if (ended[layer].since == WallTime{}) ended[layer].since = ended.at;
   health_ = carried_over(health_, std::move(ended));
@@ -283,7 +288,11 @@ asio::awaitable<void> Keeper::look() {
   auto decision = supervision_.looked(now(), look);
   view_ = std::move(view);
   show_pending(seen);
-  if (seen[Layer::works].state != LayerState::not_applicable) seen[Layer::works] = works_;
+  if (seen[Layer::works].state != LayerState::not_applicable && view_.running) {
+    if (supervision_.phase() == Phase::ready && now() - last_log_look_ >= kLogLookEvery) co_await read_log();
+    if (alive.expired() || events_ != before) co_return;
+    seen[Layer::works] = works();
+  }
   seen.at = machine_.clock().wall();
   health_ = carried_over(health_, std::move(seen));
   if (supervision_.phase() != phase) {
@@ -301,17 +310,52 @@ asio::awaitable<void> Keeper::try_canary() {
   canary_done_for_ = view_.pid;
   auto turn = co_await adapter_->canary(spec_, identity_, machine_.host(), machine_.net(), 120s);
   if (alive.expired()) co_return;
-  works_.since = machine_.clock().wall();
-  works_.state = turn ? LayerState::ok : LayerState::failing;
-  works_.latency = turn ? std::optional(*turn) : std::nullopt;
-  works_.reason = turn ? "" : turn.error().text();
-  health_[Layer::works] = works_;
+  auto wall = machine_.clock().wall();
+  if (turn)
+    turns_.saw({TurnSign::Kind::succeeded, ""}, wall, *turn);
+  else if (turn.error().is(code_name(GatewayCode::not_supported)))
+    turns_unseen_ = turn.error().text();
+  else
+    turns_.saw({TurnSign::Kind::failed, turn.error().text()}, wall);
+  health_[Layer::works] = works();
   if (turn)
     log::info("gateway.works", fmt::format("{} answered a real turn in {}", spec_.name, about(*turn)),
               {{"gateway", spec_.name}});
   else
-    log::warn("gateway.works", fmt::format("{}: the real turn failed: {}", spec_.name, works_.reason),
+    log::warn("gateway.works", fmt::format("{}: the real turn failed: {}", spec_.name, turn.error().text()),
               {{"gateway", spec_.name}});
+}
+
+asio::awaitable<void> Keeper::read_log() {
+  std::weak_ptr<int> alive = alive_;
+  auto before = events_;
+  last_log_look_ = now();
+  auto text = co_await runtime_->new_log();
+  if (alive.expired() || events_ != before) co_return;
+  if (!text) {
+    turns_unseen_ = "its log cannot be read: " + text.error().text();
+    co_return;
+  }
+  auto was = works().state;
+  for (auto line : split(*text, '\n')) {
+    auto parsed = journal::parse_log_line(line);
+    if (auto sign = adapter_->turn_sign(parsed))
+      turns_.saw(*sign, parsed.time.value_or(machine_.clock().wall()));
+  }
+  auto is = works();
+  if (is.state == LayerState::failing && was != LayerState::failing)
+    log::warn("gateway.works", fmt::format("{} is up, but its turns fail: {}", spec_.name, is.reason),
+              {{"gateway", spec_.name}});
+  else if (is.state == LayerState::ok && was == LayerState::failing)
+    log::info("gateway.works", fmt::format("{}: its turns succeed again", spec_.name),
+              {{"gateway", spec_.name}});
+}
+
+LayerHealth Keeper::works() const {
+  auto layer = turns_.works(machine_.clock().wall());
+  if (layer.state == LayerState::unknown && !turns_unseen_.empty()) layer.reason = turns_unseen_;
+  if (layer.since == WallTime{}) layer.since = machine_.clock().wall();
+  return layer;
 }
 
 void Keeper::show_pending(Health& health) const {

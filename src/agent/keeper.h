@@ -27,6 +27,8 @@ class Keeper {
  public:
   Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine);
   ~Keeper();
+  /// Whether an agent on this machine has kept it before.
+  static bool remembers(Machine& machine, const GatewaySpec& spec);
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
@@ -58,6 +60,8 @@ class Keeper {
   boost::asio::awaitable<void> act(Decision decision);
   boost::asio::awaitable<void> look();
   boost::asio::awaitable<void> try_canary();
+  boost::asio::awaitable<void> read_log();
+  LayerHealth works() const;
   void show_pending(Health& health) const;
   void remember();
   Instant now() const { return machine_.clock().now(); }
@@ -72,6 +76,7 @@ class Keeper {
   ProcessView view_;
   Health health_;
   Instant last_full_look_{};
+  Instant last_log_look_{};
   Error trouble_{"", ""};  // why it cannot be watched; no sentence: it can
   boost::asio::steady_timer timer_;
   std::uint64_t events_ = 0;  // a look that began before an event came is stale
@@ -79,7 +84,8 @@ class Keeper {
   WallTime last_exit_at_{};
   std::string saved_memory_;
   std::optional<pid_t> canary_done_for_;
-  LayerHealth works_;
+  Turns turns_;
+  std::string turns_unseen_;  // why nothing can be told of its turns
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 

@@ -135,6 +135,29 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string without_keys(std::string_view text) {
+  std::string out;
+  auto key_like = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '*';
+  };
+  for (std::size_t i = 0; i < text.size();) {
+    auto end = i;
+    bool digit = false;
+    while (end < text.size() && key_like(text[end])) {
+      digit = digit || std::isdigit(static_cast<unsigned char>(text[end])) != 0;
+      ++end;
+    }
+    auto word = text.substr(i, end - i);
+    if (word.starts_with("sk-") || (word.size() >= 20 && digit))
+      out += "(hidden)";
+    else
+      out += word;
+    i = end;
+    if (i < text.size()) out += text[i++];
+  }
+  return out;
+}
+
 std::string quote(std::string_view text, std::size_t at_most) {
   if (text.size() <= at_most) return "'" + printable(text) + "'";
   auto half = at_most / 2;

@@ -39,6 +39,9 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
 /// Text that may come from anywhere, made safe for one line of a terminal: control characters and broken
 /// UTF-8 as \xNN.
 std::string printable(std::string_view text);
+/// Without what may be a key or a token ("sk-…", or twenty and more letters and digits in one word): errors
+/// of others like to quote them.
+std::string without_keys(std::string_view text);
 /// printable() in single quotes, cut in the middle of long texts.
 std::string quote(std::string_view text, std::size_t at_most = 80);
 

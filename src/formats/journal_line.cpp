@@ -37,6 +37,9 @@ std::string text_at(const json5::Value& object, std::string_view key) {
   return text ? without_ansi(*text) : std::string();
 }
 
+constexpr std::size_t kFieldsOfLine = 64;
+constexpr std::size_t kFieldOfLineBytes = 4096;
+
 std::optional<LogLine> from_json(std::string_view text) {
   auto document = json5::Document::parse(text);
   if (!document || !document->root().is_object()) return std::nullopt;
@@ -63,6 +66,14 @@ std::optional<LogLine> from_json(std::string_view text) {
   line.level = lower(text_at(root, "level"));
   line.subsystem = text_at(root, "subsystem");
   line.message = text_at(root, "message");
+  for (const auto& [key, value] : root.members()) {
+    if (key == "time" || key == "level" || key == "subsystem" || key == "message") continue;
+    if (line.fields.size() == kFieldsOfLine) break;
+    if (auto word = value.as_string())
+      line.fields.emplace_back(key, without_ansi(*word).substr(0, kFieldOfLineBytes));
+    else if (value.as_bool() || value.as_number())
+      line.fields.emplace_back(key, value.source().substr(0, kFieldOfLineBytes));
+  }
   return line;
 }
 
@@ -121,6 +132,12 @@ LogLine parse_log_line(std::string_view line) {
     if (auto json = from_json(line)) return *json;
   }
   return from_console(trim(plain));
+}
+
+std::string_view LogLine::field(std::string_view name) const {
+  for (const auto& [n, v] : fields)
+    if (n == name) return v;
+  return {};
 }
 
 std::optional<std::string_view> Entry::find(std::string_view name) const {

@@ -30,6 +30,11 @@ struct LogLine {
   std::string level;      // lower case: trace debug info warn error fatal; empty if not told
   std::string subsystem;  // "gateway/reload"; empty if not told
   std::string message;    // without colours
+  /// console_json: what stands beside these ("event", "reason", …), texts, numbers and booleans as they are
+  /// written; at most 64, of each the first 4 KiB.
+  std::vector<std::pair<std::string, std::string>> fields;
+  /// Empty if there is no such field.
+  std::string_view field(std::string_view name) const;
 };
 /// Never fails: what fits no form is a `text` with the whole line as its message.
 LogLine parse_log_line(std::string_view line);

@@ -35,6 +35,13 @@ bool is_gateway_process(const ProcessInfo& p) {
   return p.comm == "openclaw-gatewa" || (p.comm.starts_with("node") && is_gateway_command(p.argv));
 }
 
+/// The images of OpenClaw start "node openclaw.mjs gateway"; those of its sandboxes have its name, too, but
+/// no gateway in them.
+bool is_gateway_container(const ContainerInfo& c) {
+  return std::ranges::find(c.command, "gateway") != c.command.end() &&
+         (names_openclaw(c.image) || std::ranges::any_of(c.command, names_openclaw));
+}
+
 bool in_another_pid_namespace(const Host& host, pid_t pid) {
   auto own = host.read_link("/proc/self/ns/pid");
   auto theirs = host.read_link(fmt::format("/proc/{}/ns/pid", pid));
@@ -78,6 +85,7 @@ void add(Discovery& discovery, Discovered found) {
   for (auto& known : discovery.gateways)
     if (same_gateway(known.spec, found.spec)) {
       known.running = known.running || found.running;
+      known.expected = known.expected || found.expected;
       std::ranges::move(found.evidence, std::back_inserter(known.evidence));
       return;
     }
@@ -114,20 +122,25 @@ asio::awaitable<void> find_units(Machine& machine, std::optional<Account> user, 
     if (user) found.spec.user = user->name;
     add_from_unit(found.spec, *unit);
     found.running = unit->main_pid != 0;
+    found.expected = found.running || unit->active_state == "failed" || unit->active_state == "activating" ||
+                     unit->unit_file_state.starts_with("enabled");
     found.evidence.push_back(fmt::format("{} unit {} starts {}", whose, name,
                                          printable(join(unit->exec_start, " ").substr(0, 160))));
     add(discovery, std::move(found));
   }
 }
 
-asio::awaitable<void> find_containers(Machine& machine, Discovery& discovery) {
+/// Returns the names of all containers by their id.
+asio::awaitable<std::map<std::string, std::string>> find_containers(Machine& machine, Discovery& discovery) {
+  std::map<std::string, std::string> names;
   auto containers = co_await machine.containers().list();
   if (!containers) {
     discovery.skipped.push_back("containers: " + containers.error().text());
-    co_return;
+    co_return names;
   }
   for (const auto& container : *containers) {
-    if (!names_openclaw(container.image) && !is_gateway_command(container.command)) continue;
+    names.emplace(container.id, container.name);
+    if (!is_gateway_container(container)) continue;
     Discovered found;
     found.spec.name = container.name;
     found.spec.runtime = RuntimeKind::docker;
@@ -135,12 +148,16 @@ asio::awaitable<void> find_containers(Machine& machine, Discovery& discovery) {
     for (const auto& port : container.ports)
       if (port.host_port != 0 && !found.spec.port) found.spec.port = port.host_port;
     found.running = container.state == "running";
+    // The engine restarts those that should run; one that has ended was ended, or is tried once.
+    found.expected = found.running || container.state == "restarting" || container.state == "paused";
     found.evidence.push_back(fmt::format("container {} of image {}", container.name, container.image));
     add(discovery, std::move(found));
   }
+  co_return names;
 }
 
-void find_processes(Machine& machine, Discovery& discovery) {
+void find_processes(Machine& machine, const std::map<std::string, std::string>& containers,
+                    Discovery& discovery) {
   auto processes = machine.host().processes();
   if (!processes) {
     discovery.skipped.push_back("processes: " + processes.error().text());
@@ -158,10 +175,11 @@ void find_processes(Machine& machine, Discovery& discovery) {
     if (elsewhere && home_of(p.cgroup).runtime != RuntimeKind::docker) continue;
     auto home = of_agents.contains(p.cgroup) ? Home{} : home_of(p.cgroup);
     Discovered found;
-    found.running = true;
+    found.running = found.expected = true;
     found.spec.runtime = home.runtime;
     found.spec.unit = home.unit;
-    found.spec.container = home.container.substr(0, 12);
+    auto container = containers.find(home.container);
+    found.spec.container = container != containers.end() ? container->second : home.container.substr(0, 12);
     found.spec.name = !home.unit.empty()        ? short_name(home.unit)
                       : !home.container.empty() ? found.spec.container
                                                 : fmt::format("openclaw-{}", p.pid);
@@ -206,8 +224,8 @@ asio::awaitable<Discovery> discover(Machine& machine) {
   Discovery discovery;
   co_await find_units(machine, std::nullopt, discovery);
   for (const auto& user : users_with_a_manager(machine.host())) co_await find_units(machine, user, discovery);
-  co_await find_containers(machine, discovery);
-  find_processes(machine, discovery);
+  auto containers = co_await find_containers(machine, discovery);
+  find_processes(machine, containers, discovery);
   for (auto& gateway : discovery.gateways)
     if (auto identity = make_adapter(gateway.spec.kind)->identify(gateway.spec, machine.host()))
       gateway.identity = std::move(*identity);

@@ -16,7 +16,9 @@
 #include "base/secret.h"
 #include "base/time.h"
 #include "config/mesh.h"
+#include "formats/journal_line.h"
 #include "gateway/health.h"
+#include "gateway/turns.h"
 #include "host/containers.h"
 #include "host/host.h"
 #include "host/services.h"
@@ -71,6 +73,8 @@ class Adapter {
   /// its turns.
   virtual boost::asio::awaitable<Result<Duration>> canary(const GatewaySpec& spec, const Identity& identity,
                                                           Host& host, Net& net, Duration timeout) = 0;
+  /// What a line of its own log says about a turn; nothing for all others.
+  virtual std::optional<TurnSign> turn_sign(const journal::LogLine& line) const = 0;
   /// How long a polite stop may take before it is forced.
   virtual Duration drain_time() const = 0;
   /// Variables the `process` runtime adds so that the gateway knows it is supervised.
@@ -113,6 +117,9 @@ class Runtime {
   virtual boost::asio::awaitable<Status> signal(int number) = 0;
   /// Last lines of its log.
   virtual boost::asio::awaitable<Result<std::string>> logs(std::size_t lines) = 0;
+  /// The whole lines written since the last call; the first call gives the newest there are. At most 1 MiB,
+  /// the newest.
+  virtual boost::asio::awaitable<Result<std::string>> new_log() = 0;
   /// The description completed by what the service manager knows: command, user, environment (no secrets).
   /// After attach().
   virtual GatewaySpec as_run(GatewaySpec spec) const { return spec; }
@@ -142,6 +149,8 @@ struct Discovered {
   Identity identity;
   std::vector<std::string> evidence;  // "unit openclaw-gateway.service starts …/dist/index.js gateway"
   bool running = false;
+  /// It runs, failed, or is enabled. What neither runs nor should was put aside by somebody.
+  bool expected = false;
 };
 /// Looks at units (system and every user's manager it may ask), containers, processes and listeners; one
 /// entry per gateway, seen by whichever of them. What could not be looked at is said in `skipped`.

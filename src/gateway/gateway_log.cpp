@@ -51,9 +51,13 @@ Status copy_front(int from, const fs::path& to, std::uint64_t count) {
 
 }  // namespace
 
-Status rotate_gateway_log(const fs::path& path, std::uint64_t max_bytes, unsigned keep) {
+namespace {
+constexpr std::uint64_t kMostOfLog = 1U << 20;
+}
+
+Result<std::uint64_t> rotate_gateway_log(const fs::path& path, std::uint64_t max_bytes, unsigned keep) {
   struct stat st{};
-  if (::stat(path.c_str(), &st) != 0 || static_cast<std::uint64_t>(st.st_size) <= max_bytes) return ok();
+  if (::stat(path.c_str(), &st) != 0 || static_cast<std::uint64_t>(st.st_size) <= max_bytes) return 0;
   Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return fail(file_error(errno, "rotate", path));
 
@@ -65,21 +69,39 @@ Status rotate_gateway_log(const fs::path& path, std::uint64_t max_bytes, unsigne
   auto block = static_cast<std::uint64_t>(std::max<blksize_t>(st.st_blksize, 4096));
   auto count = (static_cast<std::uint64_t>(st.st_size) - 1) / block * block;
   if (keep > 0) CHECK_OK(copy_front(fd.get(), numbered(1), count));
-  if (::fallocate(fd.get(), FALLOC_FL_COLLAPSE_RANGE, 0, static_cast<off_t>(count)) == 0) return ok();
+  if (::fallocate(fd.get(), FALLOC_FL_COLLAPSE_RANGE, 0, static_cast<off_t>(count)) == 0) return count;
   // This file system cannot take bytes off the front.
   if (keep > 0) {
     CHECK_OK(copy_front(fd.get(), numbered(1), static_cast<std::uint64_t>(st.st_size)));
   }
   if (::ftruncate(fd.get(), 0) != 0) return fail(file_error(errno, "empty", path));
-  return ok();
+  return static_cast<std::uint64_t>(st.st_size);
+}
+
+Result<std::string> new_lines(const fs::path& path, std::optional<std::uint64_t>& from) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  struct stat st{};
+  if (!fd || ::fstat(fd.get(), &st) != 0) return fail(file_error(errno, "read", path));
+  auto size = static_cast<std::uint64_t>(st.st_size);
+  auto wanted = from.value_or(0);
+  if (wanted > size) wanted = 0;  // it was emptied
+  auto begin = std::max(wanted, size - std::min(size, kMostOfLog));
+  const bool cut = begin != wanted;
+  std::string text(size - begin, '\0');
+  auto n = ::pread(fd.get(), text.data(), text.size(), static_cast<off_t>(begin));
+  if (n < 0) return fail(file_error(errno, "read", path));
+  text.resize(static_cast<std::size_t>(n));
+  text.resize(text.rfind('\n') + 1);  // a line that is being written comes with the next call
+  from = begin + text.size();
+  if (cut) text.erase(0, text.find('\n') + 1);
+  return text;
 }
 
 Result<std::string> tail_file(const fs::path& path, std::size_t lines) {
-  constexpr off_t kMost = 1 << 20;
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat st{};
   if (!fd || ::fstat(fd.get(), &st) != 0) return fail(file_error(errno, "read", path));
-  auto from = std::max<off_t>(0, st.st_size - kMost);
+  auto from = std::max<off_t>(0, st.st_size - static_cast<off_t>(kMostOfLog));
   std::string text(static_cast<std::size_t>(st.st_size - from), '\0');
   auto n = ::pread(fd.get(), text.data(), text.size(), from);
   if (n < 0) return fail(file_error(errno, "read", path));

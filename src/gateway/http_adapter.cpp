@@ -62,6 +62,7 @@ class HttpAdapter final : public Adapter {
     return no_canary(spec.name);
   }
 
+  std::optional<TurnSign> turn_sign(const journal::LogLine&) const override { return std::nullopt; }
   Duration drain_time() const override { return std::chrono::seconds(30); }
   Environment supervisor_environment() const override { return {}; }
   std::string explain_exit(const Exit&) const override { return {}; }

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "gateway/adapters.h"
 #include "gateway/openclaw_files.h"
+#include "gateway/openclaw_log.h"
 #include "gateway/probe_layers.h"
 
 namespace meshops {
@@ -41,30 +42,6 @@ std::string failing_at(const json& object) {
     names += (names.empty() ? "" : ", ") + printable(item.get<std::string>()).substr(0, 80);
   }
   return names;
-}
-
-/// Without what may be a key or a token: upstream errors like to quote them.
-std::string without_keys(std::string_view text) {
-  std::string out;
-  auto key_like = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '*';
-  };
-  for (std::size_t i = 0; i < text.size();) {
-    auto end = i;
-    bool digit = false;
-    while (end < text.size() && key_like(text[end])) {
-      digit = digit || std::isdigit(static_cast<unsigned char>(text[end])) != 0;
-      ++end;
-    }
-    auto word = text.substr(i, end - i);
-    if (word.starts_with("sk-") || (word.size() >= 20 && digit))
-      out += "(hidden)";
-    else
-      out += word;
-    i = end;
-    if (i < text.size()) out += text[i++];
-  }
-  return out;
 }
 
 Endpoint endpoint_of(const Identity& identity) { return {"127.0.0.1", identity.port, ""}; }
@@ -201,7 +178,6 @@ class OpenclawAdapter final : public Adapter {
   asio::awaitable<Health> probe(const GatewaySpec& spec, const Identity& identity, const ProcessView& view,
                                 Host& host, Net& net, Duration timeout, Depth depth) override {
     auto health = unprobed();
-    health[Layer::works].reason = "no turn seen; enable canary to test one";
     if (!probe_process(health, view, host)) co_return health;
     auto to = endpoint_of(identity);
     bool open = co_await probe_port(health, to, spec, view, host, net, timeout);
@@ -298,6 +274,10 @@ class OpenclawAdapter final : public Adapter {
     auto judged = judge_turn(*answer, identity);
     if (!judged) co_return fail(std::move(judged).error());
     co_return answer->latency;
+  }
+
+  std::optional<TurnSign> turn_sign(const journal::LogLine& line) const override {
+    return openclaw::turn_sign(line);
   }
 
   /// Its own budget is 315 s of drain and 15 s to close; its units have TimeoutStopSec=330.

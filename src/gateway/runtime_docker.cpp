@@ -22,7 +22,7 @@ class DockerRuntime final : public Runtime {
     on_event_ = std::move(on_event);
     auto info = co_await machine_.containers().inspect(container_);
     if (!info) co_return fail(info.error());
-    changed(*info);
+    co_await changed(*info);
     co_return ok();
   }
 
@@ -33,7 +33,7 @@ class DockerRuntime final : public Runtime {
       view.stopped_reason = info.error().text();
       co_return view;
     }
-    changed(*info);
+    co_await changed(*info);
     view.running = info->state == "running";
     view.pid = info->pid;
     if (!view.running) view.stopped_reason = "the container is " + info->state;
@@ -46,26 +46,43 @@ class DockerRuntime final : public Runtime {
     co_return view;
   }
 
-  asio::awaitable<Status> start() override { co_return co_await machine_.containers().start(container_); }
+  asio::awaitable<Status> start() override {
+    end_is_ours_ = false;
+    co_return co_await machine_.containers().start(container_);
+  }
   asio::awaitable<Status> stop(Duration drain) override {
+    end_is_ours_ = true;
     co_return co_await machine_.containers().stop(container_, drain);
   }
   asio::awaitable<Status> kill_now() override { co_return co_await signal(SIGKILL); }
   asio::awaitable<Status> signal(int number) override {
+    end_is_ours_ = end_is_ours_ || number == SIGTERM || number == SIGKILL;
     co_return co_await machine_.containers().kill(container_, number);
   }
   asio::awaitable<Result<std::string>> logs(std::size_t lines) override {
     co_return co_await machine_.containers().logs(container_, lines);
   }
+  asio::awaitable<Result<std::string>> new_log() override {
+    auto now = machine_.clock().wall();
+    auto since = log_seen_.value_or(now - kFirstLook);
+    auto text = co_await machine_.containers().logs_between(container_, since, now);
+    if (text) log_seen_ = now;
+    co_return text;
+  }
   std::string describe() const override { return "docker " + container_; }
 
  private:
-  void changed(const ContainerInfo& info) {
-    bool up = info.state == "running" && info.pid > 0;
-    if (up && info.pid == pid_) return;
-    if (pid_ != 0) tell_end(info);
-    if (!up) return;
+  asio::awaitable<void> changed(const ContainerInfo& info) {
+    bool up = (info.state == "running" || info.state == "paused") && info.pid > 0;
+    if (up && info.pid == pid_) co_return;
+    if (pid_ != 0) {
+      std::weak_ptr<int> alive = alive_;
+      co_await tell_end(std::exchange(pid_, 0), info);
+      if (alive.expired()) co_return;
+    }
+    if (!up) co_return;
     pid_ = info.pid;
+    end_is_ours_ = false;
     watch_.reset();
     if (auto pidfd = open_pidfd(pid_))
       watch_ =
@@ -79,29 +96,38 @@ class DockerRuntime final : public Runtime {
         machine_.executor(),
         [](DockerRuntime* self, std::weak_ptr<int> alive) -> asio::awaitable<void> {
           auto info = co_await self->machine_.containers().inspect(self->container_);
-          if (!alive.expired() && info) self->changed(*info);
+          if (!alive.expired() && info) co_await self->changed(*info);
         }(this, alive_),
         asio::detached);
   }
 
-  void tell_end(const ContainerInfo& info) {
-    auto pid = std::exchange(pid_, 0);
+  asio::awaitable<void> tell_end(pid_t pid, const ContainerInfo& info) {
+    std::weak_ptr<int> alive = alive_;
+    auto kind = RuntimeEvent::Kind::exited;
+    if (!end_is_ours_ && info.started) {
+      auto asked =
+          co_await machine_.containers().end_was_asked(info.id, *info.started, machine_.clock().wall());
+      if (alive.expired()) co_return;
+      // The engine itself treats both `docker stop` and `docker kill` as a person's wish, and so do we.
+      if (asked && *asked) kind = RuntimeEvent::Kind::stopped_by_person;
+    }
     // The engine reports signals as 128 + n, like a shell.
     Exit exit = info.exit_code > 128 && info.exit_code < 128 + 65
                     ? Exit{.code = {}, .signal = info.exit_code - 128}
                     : Exit{.code = info.exit_code, .signal = {}};
-    on_event_({.kind = RuntimeEvent::Kind::exited,
-               .pid = pid,
-               .exit = exit,
-               .detail = info.oom_killed ? "out of memory" : ""});
+    on_event_({.kind = kind, .pid = pid, .exit = exit, .detail = info.oom_killed ? "out of memory" : ""});
   }
+
+  static constexpr auto kFirstLook = std::chrono::hours(6);
 
   std::string container_;
   Machine& machine_;
   std::function<void(const RuntimeEvent&)> on_event_;
   std::unique_ptr<ExitWatch> watch_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
+  std::optional<WallTime> log_seen_;  // up to here
   pid_t pid_ = 0;
+  bool end_is_ours_ = false;  // we asked for its end
 };
 
 }  // namespace

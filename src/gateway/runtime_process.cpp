@@ -52,8 +52,11 @@ class ProcessRuntime final : public Runtime {
 
   asio::awaitable<ProcessView> view() override {
     ProcessView view;
-    if (auto rotated = rotate_gateway_log(log_path(), limits_.log_max_bytes, limits_.log_keep); !rotated)
+    auto rotated = rotate_gateway_log(log_path(), limits_.log_max_bytes, limits_.log_keep);
+    if (!rotated)
       log::warn("gateway.log", rotated.error().text(), {{"gateway", spec_.name}});
+    else if (log_seen_)
+      *log_seen_ -= std::min(*log_seen_, *rotated);
     if (pid_ == 0) {
       view.stopped_reason = last_exit_.empty() ? "not started" : last_exit_;
       co_return view;
@@ -82,6 +85,7 @@ class ProcessRuntime final : public Runtime {
   asio::awaitable<Result<std::string>> logs(std::size_t lines) override {
     co_return tail_file(log_path(), lines);
   }
+  asio::awaitable<Result<std::string>> new_log() override { co_return new_lines(log_path(), log_seen_); }
   std::string describe() const override { return "meshops"; }
 
  private:
@@ -192,6 +196,7 @@ class ProcessRuntime final : public Runtime {
   std::function<void(const RuntimeEvent&)> on_event_;
   pid_t pid_ = 0;
   std::uint64_t start_ticks_ = 0;
+  std::optional<std::uint64_t> log_seen_;  // up to this byte
   std::string last_exit_;
   std::unique_ptr<ExitWatch> watch_;
 };

@@ -97,6 +97,21 @@ class SystemdRuntime final : public Runtime {
     co_return text;
   }
 
+  asio::awaitable<Result<std::string>> new_log() override {
+    JournalQuery query;
+    query.unit = unit_;
+    if (user_) query.uid = user_->uid;
+    query.after_cursor = log_seen_;
+    query.last = query.at_most = 1000;
+    auto entries = machine_.host().journal(query);
+    if (!entries) co_return fail(entries.error());
+    std::string text;
+    for (const auto& entry : *entries)
+      if (text.size() < kMostOfLog) text += entry.message + "\n";
+    if (!entries->empty()) log_seen_ = entries->back().cursor;
+    co_return text;
+  }
+
   GatewaySpec as_run(GatewaySpec spec) const override {
     add_from_unit(spec, unit_state_);
     return spec;
@@ -107,6 +122,8 @@ class SystemdRuntime final : public Runtime {
  private:
   // Type=notify units answer the job only when they are ready; ours may need minutes.
   static constexpr auto kJobLimit = 20min;
+
+  static constexpr std::size_t kMostOfLog = 1U << 20;
 
   std::string manager() const { return user_ ? "user " + user_->name : std::string("system"); }
 
@@ -156,6 +173,7 @@ class SystemdRuntime final : public Runtime {
   std::unique_ptr<Services::Watch> watch_;
   UnitState unit_state_;  // as it was at attach: what it runs, for whom
   std::string active_state_, sub_state_, invocation_, told_;
+  std::string log_seen_;  // the cursor of the last entry read
   std::string stopped_reason_ = "not started";
   pid_t pid_ = 0;
 };

@@ -76,6 +76,8 @@ Result<std::vector<ContainerInfo>> parse_container_list(std::string_view bytes) 
         if (auto plain = plain_name(text(name)); c.name.empty() || !plain.contains('/')) c.name = plain;
     c.image = text(item, "Image");
     c.state = text(item, "State");
+    auto command = text(item, "Command");
+    for (auto word : split(command, ' ')) c.command.emplace_back(word);
     // The list tells the exit code only in its sentence: "Exited (137) 3 minutes ago".
     if (auto status = text(item, "Status"); status.starts_with("Exited ("))
       c.exit_code = to_number<int>(std::string_view(status).substr(8, status.find(')') - 8)).value_or(0);
@@ -114,6 +116,7 @@ Result<ContainerInfo> parse_container(std::string_view bytes) {
   c.pid = number<pid_t>(state, "Pid");
   c.exit_code = number<int>(state, "ExitCode");
   c.oom_killed = flag(state, "OOMKilled");
+  c.started = parse_iso8601(text(state, "StartedAt"));
   c.restarts = number<unsigned>(answer, "RestartCount");
 
   const auto& config = member(answer, "Config");
@@ -147,6 +150,18 @@ Result<ContainerInfo> parse_container(std::string_view bytes) {
     }
   read_mounts(member(answer, "Mounts"), c);
   return c;
+}
+
+bool has_ending_signal(std::string_view events) {
+  for (auto line : split(events, '\n')) {
+    auto event = json::parse(line, nullptr, false);
+    if (!event.is_object() || text(event, "Action") != "kill") continue;
+    auto signal = text(member(member(event, "Actor"), "Attributes"), "signal");
+    // Numbers and, from some engines, names; SIGHUP and the like do not end a container.
+    for (const auto* ending : {"2", "3", "9", "15", "SIGINT", "SIGQUIT", "SIGKILL", "SIGTERM"})
+      if (signal == ending) return true;
+  }
+  return false;
 }
 
 std::string unframe_log(std::string_view bytes) {

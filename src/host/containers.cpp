@@ -67,18 +67,44 @@ class Engine final : public Containers {
     return order(std::move(id), "signal", fmt::format("kill?signal={}", signal), kLimit);
   }
 
+  awaitable<Result<bool>> end_was_asked(std::string id, WallTime since, WallTime until) override {
+    auto filters = fmt::format(R"({{"container":["{}"],"event":["kill"]}})", id);
+    auto answer =
+        co_await ask("GET", "/events?" + window(since, until) + "&filters=" + percent_encoded(filters),
+                     "read the events of the container " + id, kLimit);
+    if (!answer) co_return fail(std::move(answer).error());
+    co_return has_ending_signal(answer->body);
+  }
+
   awaitable<Result<std::string>> logs(std::string id, std::size_t lines) override {
+    return read_log(std::move(id), lines, "");
+  }
+
+  awaitable<Result<std::string>> logs_between(std::string id, WallTime since, WallTime until) override {
+    constexpr std::size_t kMostLines = 1000;
+    return read_log(std::move(id), kMostLines, "&" + window(since, until));
+  }
+
+ private:
+  /// The engine takes both ends in, to the nanosecond.
+  static std::string window(WallTime since, WallTime until) {
+    auto from = since.time_since_epoch().count();
+    auto to = until.time_since_epoch().count() - 1;
+    return fmt::format("since={}.{:03}&until={}.{:03}999999", from / 1000, from % 1000, to / 1000, to % 1000);
+  }
+
+  awaitable<Result<std::string>> read_log(std::string id, std::size_t lines, std::string window) {
     // Long lines may be too much: then fewer of them.
     for (auto wanted = std::max<std::size_t>(lines, 1);; wanted = std::max<std::size_t>(wanted / 8, 1)) {
-      auto answer = co_await ask("GET", path(id, fmt::format("logs?stdout=1&stderr=1&tail={}", wanted)),
-                                 "read the log of the container " + id, kLimit, kLogLimit);
+      auto answer =
+          co_await ask("GET", path(id, fmt::format("logs?stdout=1&stderr=1&tail={}{}", wanted, window)),
+                       "read the log of the container " + id, kLimit, kLogLimit);
       if (answer) co_return unframe_log(answer->body);
       if (wanted == 1 || !answer.error().is(code_name(NetCode::too_large)))
         co_return fail(std::move(answer).error());
     }
   }
 
- private:
   static std::string path(const std::string& id, std::string_view what) {
     return fmt::format("/containers/{}/{}", percent_encoded(id), what);
   }

@@ -94,6 +94,7 @@ struct ContainerInfo {
   pid_t pid = 0;
   int exit_code = 0;
   bool oom_killed = false;
+  std::optional<WallTime> started;  // the last start; not in a list
   unsigned restarts = 0;
   std::string restart_policy;
   std::vector<std::string> command;

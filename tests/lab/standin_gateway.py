@@ -522,6 +522,13 @@ class Gateway:
             return "400 Bad Request", {"error": {"message": "invalid JSON", "type": "invalid_request_error"}}
         base = {"id": f"chatcmpl_{secrets.token_hex(6)}", "created": int(time.time()),
                 "model": asked.get("model", "openclaw")}
+        if trouble := self.setting("TURN_FAILS"):
+            self.log("model fallback decision", "warn", "model-fallback/decision", event="model_fallback_decision",
+                     decision="candidate_failed", reason="auth", status=401, errorPreview=trouble,
+                     fallbackStepFinalOutcome="chain_exhausted")
+            self.log(f"chat completion failed: FailoverError: {trouble}", "warn", "openai-compat")
+            return "401 Unauthorized", {"error": {"message": trouble, "type": "authentication_error"}}
+        self.log(f"[agent] run {base['id']} ended with stopReason=stop", subsystem="agents/agent-command")
         if not asked.get("stream"):
             return "200 OK", {**base, "object": "chat.completion", "choices": [
                 {"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}],

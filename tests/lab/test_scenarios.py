@@ -92,6 +92,36 @@ def test_a_killed_agent_comes_back_and_the_gateway_never_noticed(ready):
     assert ready.names() == ["main"], "its own child was found as another gateway"
 
 
+def test_its_turns_are_judged_by_its_own_log(ready):
+    """Nobody asked meshops for a canary: it reads what the gateway writes about the turns of its users."""
+    def endpoint(status):
+        ready.node.systemctl("stop", "model.service", check=False)
+        ready.node.service("model", ["/usr/bin/python3", "/opt/lab/model_endpoint.py", "--port", "18871",
+                                     "--status", str(status)])
+        ready.node.wait("the model's endpoint", lambda: ready.node.run(
+            "curl -s -o /dev/null -m 2 http://127.0.0.1:18871/v1/models", check=False), 20)
+
+    def turns(state):
+        ready.node.wait(f"works {state}", lambda: ready.main()["health"]["works"]["state"] == state, 60)
+        return ready.main()["health"]["works"]
+
+    before = ready.main()
+    if ready.gateway == "openclaw":
+        endpoint(200)
+    assert ready.turn() == 200
+    assert turns("ok")["reason"] == ""
+    if ready.gateway == "openclaw":
+        endpoint(401)
+    else:
+        ready.settings(turn_fails="401 Incorrect API key provided")
+        ready.order("restart")
+        before = ready.wait_ready(not_pid=pid_of(before))
+    assert [ready.turn(), ready.turn()] == [401, 401]
+    assert "401" in turns("failing")["reason"]
+    after = ready.main()
+    assert after["state"] == "ready" and pid_of(after) == pid_of(before), "a failing model is no reason for a restart"
+
+
 @pytest.mark.light
 def test_a_killed_gateway_is_also_restarted_by_the_agent_that_came_back(ready):
     """An agent that adopted the gateway, and did not start it, must still see it die."""

@@ -200,6 +200,13 @@ class Site:
         return int(self.node.sh(f"curl -s -m 2 -o /dev/null -w '%{{http_code}}' http://127.0.0.1:{PORT}{path}",
                                 check=False) or 0)
 
+    def turn(self):
+        """One real turn, as a user's client asks for it; the status code of the answer."""
+        return int(self.node.sh(
+            f"curl -s -m 90 -o /dev/null -w '%{{http_code}}' -H 'Authorization: Bearer {TOKEN}' -H "
+            f"'Content-Type: application/json' http://127.0.0.1:{PORT}/v1/chat/completions -d "
+            """'{"model":"openclaw","messages":[{"role":"user","content":"say ok"}]}'""", check=False, timeout=100) or 0)
+
     def gateway_pid(self):
         """The gateway's pid by what the node itself knows, not by what meshops says; None when it is not there."""
         if self.runtime == "process":

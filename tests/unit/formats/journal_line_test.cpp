@@ -16,6 +16,8 @@ TEST(LogLine, ConsoleJsonIsRead) {
   EXPECT_EQ(line.level, "warn");
   EXPECT_EQ(line.subsystem, "gateway/reload");
   EXPECT_EQ(line.message, "a red word");
+  EXPECT_EQ(line.field("port"), "1");
+  EXPECT_EQ(line.field("level"), "") << "it has a place of its own";
 }
 
 TEST(LogLine, TheLogFileIsRead) {

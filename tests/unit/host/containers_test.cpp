@@ -171,6 +171,15 @@ TEST_F(EngineTest, NoEngineAndNoRightAreToldApartWithWhatToDo) {
   EXPECT_THAT(list.error().for_people(), HasSubstr("group docker"));
 }
 
+TEST_F(EngineTest, ALogIsReadInWindowsThatMeetWithoutOverlap) {
+  net.answer("GET /v1.41/containers/4f1c/logs?stdout=1&stderr=1&tail=1000&since=100.250&until=115.009999999",
+             200, "plain\n");
+  auto log = wait(containers->logs_between("4f1c", WallTime(std::chrono::milliseconds(100'250)),
+                                           WallTime(std::chrono::milliseconds(115'010))));
+  ASSERT_TRUE(log) << log.error().text();
+  EXPECT_EQ(*log, "plain\n");
+}
+
 TEST_F(EngineTest, ALogThatIsTooLongIsAskedForShorter) {
   using namespace std::string_literals;
   net.fails("GET /v1.41/containers/4f1c/logs?stdout=1&stderr=1&tail=80",
