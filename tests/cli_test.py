@@ -103,14 +103,15 @@ def test_completion_knows_the_commands(tmp_path, shell):
 class Site:
     """One foreground meshops with one stand-in gateway."""
 
-    def __init__(self, tmp_path, **extra):
+    def __init__(self, tmp_path, tls=None, **extra):
         self.tmp = tmp_path
         self.port = free_port()
         self.socket = tmp_path / "agent.sock"
         home = tmp_path / "openclaw"
         home.mkdir()
         (home / "openclaw.json").write_text(json.dumps(
-            {"gateway": {"mode": "local", "port": self.port, "auth": {"mode": "token", "token": "t"}}}))
+            {"gateway": {"mode": "local", "port": self.port, "auth": {"mode": "token", "token": "t"},
+                         "tls": tls or {}}}))
         env = {"OPENCLAW_STATE_DIR": str(home), "STANDIN_START_SECONDS": "1", **extra}
         inline = ", ".join(f'{k} = "{v}"' for k, v in env.items())
         (tmp_path / "mesh.toml").write_text(f"""
@@ -179,6 +180,17 @@ def test_a_frozen_gateway_is_noticed_and_back(tmp_path):
         pid = site.ready()["identity"]["pid"]
         os.kill(pid, signal.SIGSTOP)
         assert site.ready(other_than=pid)["restarts"] == 1
+
+
+def test_a_gateway_with_tls_is_watched_like_any_other(tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-subj", "/CN=own", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    with Site(tmp_path, tls={"enabled": True, "certPath": str(certificate), "keyPath": str(key)}) as site:
+        before = site.ready()
+        assert [before["health"][layer]["state"] for layer in ("live", "loop", "started", "ready")] == ["ok"] * 4
+        os.kill(before["identity"]["pid"], signal.SIGSTOP)
+        site.ready(other_than=before["identity"]["pid"])
 
 
 def test_a_slow_start_is_left_alone(tmp_path):

@@ -417,7 +417,7 @@ std::string wanted(const KeyFacts& key) {
     case Type::address:
       return "an IP address or DNS name";
     case Type::url:
-      return "an http:// URL";
+      return "an http:// or https:// URL";
     case Type::unit:
       return "a unit's name";
     case Type::yes_no:

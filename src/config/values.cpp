@@ -106,19 +106,19 @@ std::string address_text(std::string_view host, std::uint16_t port) {
 }
 
 std::expected<std::uint16_t, std::string> url_port(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
-  if (text.starts_with("https://")) return std::unexpected("an http:// URL (meshops does not speak TLS yet)");
-  if (!text.starts_with(kScheme)) return std::unexpected("a URL such as http://127.0.0.1:8080/health");
+  const bool tls = text.starts_with("https://");
+  const std::string_view scheme = tls ? "https://" : "http://";
+  if (!text.starts_with(scheme)) return std::unexpected("a URL such as http://127.0.0.1:8080/health");
   if (text.size() > 2000 || !std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; }))
     return std::unexpected("a URL without blanks and with its special characters %-encoded");
-  auto rest = text.substr(kScheme.size());
+  auto rest = text.substr(scheme.size());
   auto authority = rest.substr(0, rest.find_first_of("/?#"));
   if (authority.contains('@')) return std::unexpected("a URL without a user or password in it");
   if (rest.contains('#')) return std::unexpected("a URL without '#', which no server gets to see");
   auto target = address(authority);
   if (!target || (authority.contains("::") && !authority.starts_with('[')))
-    return std::unexpected("a host (and then :port if needed) after http://");
-  return target->port != 0 ? target->port : std::uint16_t{80};
+    return std::unexpected("a host (and then :port if needed) after the //");
+  return target->port != 0 ? target->port : static_cast<std::uint16_t>(tls ? 443 : 80);
 }
 
 std::expected<std::string, std::string> unit(std::string_view text) {

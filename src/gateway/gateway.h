@@ -38,7 +38,7 @@ struct Identity {
   /// "systemd (system) openclaw-gateway.service", "meshops", "docker openclaw", "nobody"
   std::string supervisor;
   std::string note;  // what is wrong with its files, one line: "openclaw.json: line 7, column 3: …"
-  bool tls = false;  // it serves TLS, which we cannot speak: layers above `port` stay unknown
+  bool tls = false;  // it serves TLS
 };
 
 /// What the process layer shows now; the runtime fills it.

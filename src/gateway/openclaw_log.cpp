@@ -22,10 +22,11 @@ std::optional<TurnSign> turn_sign(const journal::LogLine& line) {
   if (line.form == journal::Form::text) return std::nullopt;
   std::string_view subsystem = line.subsystem;
   std::string_view message = line.message;
-  if (subsystem == "gateway" && message.starts_with("loading configuration")) return TurnSign{Kind::began, ""};
+  if (subsystem == "gateway" && message.starts_with("loading configuration"))
+    return TurnSign{Kind::began, ""};
   if (subsystem == "agents/agent-command" && message.starts_with("[agent] run ")) {
-    // stop, length, toolUse … are good ends; error is told by other lines; aborted and the like are somebody's
-    // wish.
+    // stop, length, toolUse … are good ends; error is told by other lines; aborted and the like are
+    // somebody's wish.
     if (message.ends_with("stopReason=stop") || message.ends_with("stopReason=length"))
       return TurnSign{Kind::succeeded, ""};
     return std::nullopt;

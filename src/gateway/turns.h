@@ -1,5 +1,5 @@
-// What became of a gateway's turns, and what that makes of the layer `works`. Pure: an Adapter reads the signs
-// in the gateway's own log, the Keeper feeds them, together with the outcome of canaries.
+// What became of a gateway's turns, and what that makes of the layer `works`. Pure: an Adapter reads the
+// signs in the gateway's own log, the Keeper feeds them, together with the outcome of canaries.
 #pragma once
 
 #include <optional>
@@ -11,9 +11,9 @@ namespace meshops {
 
 struct TurnSign {
   enum class Kind {
-    began,      // a new generation of the gateway: the turns before it say nothing any more
-    succeeded,  // a turn ended well
-    failed,     // a turn ended badly
+    began,           // a new generation of the gateway: the turns before it say nothing any more
+    succeeded,       // a turn ended well
+    failed,          // a turn ended badly
     failed_as_told,  // the same, but a `failed` right before it may have told of this very turn
   };
   Kind kind = Kind::began;
@@ -31,8 +31,8 @@ class Turns {
   LayerHealth works(WallTime now) const;
 
  private:
-  bool succeeded_ = false;   // once at least
-  unsigned failures_ = 0;    // since the last success
+  bool succeeded_ = false;    // once at least
+  unsigned failures_ = 0;     // since the last success
   bool just_failed_ = false;  // the last sign was `failed`
   std::string why_;
   WallTime last_{};   // the last sign of a turn

@@ -149,6 +149,7 @@ asio::awaitable<Result<HttpAnswer>> greeting(Endpoint to, std::string target, Du
 }
 
 asio::awaitable<Result<Duration>> touch(Endpoint to, Duration limit) {
+  to.tls = Endpoint::Tls::none;
   const auto begun = SteadyClock::now();
   auto executor = co_await asio::this_coro::executor;
   auto wire = std::make_shared<Wire>(executor);
@@ -169,6 +170,10 @@ class RealNet final : public Net {
     return greeting(std::move(to), std::move(target), limit);
   }
 };
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
 
 /// Calls `on_line` for each whole line of `buffer` and drops it. False if `on_line` said so.
 bool give_lines(std::string& buffer, const std::function<bool(std::string_view)>& on_line) {
@@ -199,10 +204,8 @@ Result<Url> parse_url(std::string_view text) {
   if (scheme_end == std::string_view::npos)
     return fail(bad("no scheme").hint("write it like http://127.0.0.1:8080/health"));
   auto scheme = lower(text.substr(0, scheme_end));
-  if (scheme == "https")
-    return fail(error(NetCode::bad_url, "cannot use {}: this build speaks no TLS", quote(text))
-                    .hint("use http:// on loopback, or a local proxy that ends TLS"));
-  if (scheme != "http") return fail(bad(fmt::format("the scheme {} is not http", quote(scheme))));
+  if (scheme != "http" && scheme != "https")
+    return fail(bad(fmt::format("the scheme {} is neither http nor https", quote(scheme))));
   auto rest = text.substr(scheme_end + 3);
   rest = rest.substr(0, rest.find('#'));
   auto authority = rest.substr(0, rest.find_first_of("/?"));
@@ -225,12 +228,15 @@ Result<Url> parse_url(std::string_view text) {
   }
   if (url.endpoint.host.empty()) return fail(bad("no host"));
   if (port.empty()) {
-    url.endpoint.port = 80;
+    url.endpoint.port = scheme == "https" ? 443 : 80;
   } else {
     auto number = port.starts_with(':') ? to_number<std::uint16_t>(port.substr(1)) : std::nullopt;
     if (!number || *number == 0) return fail(bad(fmt::format("{} is not a port", quote(port.substr(1)))));
     url.endpoint.port = *number;
   }
+  if (scheme == "https")
+    url.endpoint.tls =
+        is_loopback(url.endpoint.host) ? Endpoint::Tls::any_certificate : Endpoint::Tls::verified;
   url.target = target.starts_with('/') ? std::string(target) : "/" + std::string(target);
   return url;
 }

@@ -16,13 +16,19 @@
 namespace meshops {
 
 MESHOPS_ERROR_CODES(NetCode, "net", bad_url, unresolved, refused, unreachable, timed_out, closed, not_http,
-                    too_large, not_permitted, no_socket, bad_status, io);
+                    too_large, not_permitted, no_socket, bad_status, tls, io);
 
 /// Where to connect: a TCP host and port, or the path of a UNIX socket.
 struct Endpoint {
   std::string host;  // name or address, without brackets
   std::uint16_t port = 0;
   std::string unix_path;  // if not empty, host and port mean nothing
+  enum class Tls {
+    none,
+    any_certificate,  // the peer is known by other means (its port on loopback is its own)
+    verified,         // by the machine's authorities, for `host`
+  };
+  Tls tls = Tls::none;
   std::string text() const;
 };
 
@@ -47,7 +53,7 @@ struct HttpAnswer {
 class Net {
  public:
   virtual ~Net() = default;
-  /// Connects and closes: how long it took.
+  /// Connects (without TLS) and closes: how long it took.
   virtual boost::asio::awaitable<Result<Duration>> connect(Endpoint to, Duration limit) = 0;
   virtual boost::asio::awaitable<Result<HttpAnswer>> http(HttpRequest request) = 0;
   /// WebSocket upgrade on `target`, then the first text message the server sends, at most 64 KiB.
@@ -57,7 +63,8 @@ class Net {
 
 std::unique_ptr<Net> real_net();
 
-/// "http://127.0.0.1:8080/health" → endpoint and target. https is refused until TLS is built in (says so).
+/// "http://127.0.0.1:8080/health" → endpoint and target. The certificate of an https URL is verified, except
+/// on loopback, where gateways make their own.
 struct Url {
   Endpoint endpoint;
   std::string target;

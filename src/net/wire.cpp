@@ -171,7 +171,8 @@ asio::awaitable<Status> Wire::connect(Endpoint to, Duration limit) {
     auto ec = co_await connect_one(candidate);
     if (!ec) {
       expire_after(limit - (std::chrono::steady_clock::now() - begun));
-      co_return ok();
+      if (to.tls == Endpoint::Tls::none) co_return ok();
+      co_return co_await shake_hands(to, limit);
     }
     auto why = expired_ ? error(NetCode::timed_out, "{} did not take the connection within {}", to.text(),
                                 limit_text(limit))
@@ -184,7 +185,63 @@ asio::awaitable<Status> Wire::connect(Endpoint to, Duration limit) {
   co_return fail(std::move(*first));
 }
 
+asio::awaitable<Status> Wire::shake_hands(const Endpoint& to, Duration limit) {
+  auto made = TlsClient::make(to.host, to.tls == Endpoint::Tls::verified);
+  if (!made) co_return fail(std::move(made).error());
+  tls_ = std::move(*made);
+  while (true) {
+    auto step = tls_->handshake();
+    auto out = tls_->to_send();
+    auto sent = co_await write_socket(out);
+    if (step == TlsClient::Step::done) co_return ok();
+    if (step != TlsClient::Step::wants_input)
+      co_return fail(error(NetCode::tls, "the TLS handshake with {} failed: {}", to.text(), tls_->why())
+                         .hint("see what it shows with: openssl s_client -connect {}", to.text()));
+    auto got = sent ? Read{.error = sent, .bytes = {}} : co_await read_socket();
+    if (expired_)
+      co_return fail(NetCode::timed_out,
+                     "{} took the connection but did not finish the TLS handshake within {}", to.text(),
+                     limit_text(limit));
+    if (got.error || got.end)
+      co_return fail(NetCode::tls, "{} closed the connection in the TLS handshake", to.text());
+    tls_->received(got.bytes);
+  }
+}
+
 asio::awaitable<Wire::Read> Wire::read() {
+  if (!tls_) co_return co_await read_socket();
+  while (true) {
+    Read out;
+    switch (tls_->read(out.bytes)) {
+      case TlsClient::Step::done:
+        co_return out;
+      case TlsClient::Step::closed:
+        out.end = true;
+        co_return out;
+      case TlsClient::Step::failed:
+        out.error = asio::error::connection_reset;
+        co_return out;
+      case TlsClient::Step::wants_input:
+        break;
+    }
+    // A new key, an alert: TLS has words of its own.
+    auto own = tls_->to_send();
+    out.error = co_await write_socket(own);
+    if (out.error) co_return out;
+    auto got = co_await read_socket();
+    if (got.error || got.end) co_return got;
+    tls_->received(got.bytes);
+  }
+}
+
+asio::awaitable<error_code> Wire::write(std::string_view bytes) {
+  if (!tls_) co_return co_await write_socket(bytes);
+  if (tls_->write(bytes) != TlsClient::Step::done) co_return asio::error::connection_reset;
+  auto sealed = tls_->to_send();
+  co_return co_await write_socket(sealed);
+}
+
+asio::awaitable<Wire::Read> Wire::read_socket() {
   Read out;
   if (expired_) {
     out.error = asio::error::timed_out;
@@ -202,7 +259,7 @@ asio::awaitable<Wire::Read> Wire::read() {
   co_return out;
 }
 
-asio::awaitable<error_code> Wire::write(std::string_view bytes) {
+asio::awaitable<error_code> Wire::write_socket(std::string_view bytes) {
   while (!bytes.empty()) {
     if (expired_) co_return asio::error::timed_out;
     error_code ec;
@@ -215,6 +272,12 @@ asio::awaitable<error_code> Wire::write(std::string_view bytes) {
 }
 
 void Wire::write_now(std::string_view bytes) {
+  std::string sealed;
+  if (tls_) {
+    if (tls_->write(bytes) != TlsClient::Step::done) return;
+    sealed = tls_->to_send();
+    bytes = sealed;
+  }
   error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.write_some(asio::buffer(bytes.data(), bytes.size()), ignored);

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "net/net.h"
+#include "net/tls.h"
 
 namespace meshops {
 
@@ -26,8 +27,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void never_expire();
   bool expired() const { return expired_; }
 
-  /// Resolves (names only; addresses and "localhost" need no resolver, which would cost a thread) and
-  /// connects.
+  /// Resolves (names only; addresses and "localhost" need no resolver, which would cost a thread), connects,
+  /// and shakes hands if the endpoint speaks TLS.
   boost::asio::awaitable<Status> connect(Endpoint to, Duration limit);
 
   struct Read {
@@ -45,6 +46,9 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void close();
 
  private:
+  boost::asio::awaitable<Status> shake_hands(const Endpoint& to, Duration limit);
+  boost::asio::awaitable<Read> read_socket();
+  boost::asio::awaitable<boost::system::error_code> write_socket(std::string_view bytes);
   boost::asio::awaitable<boost::system::error_code> connect_one(Socket::endpoint_type to);
 
   Socket socket_;
@@ -52,6 +56,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
   unsigned armed_ = 0;  // which expire_after() a timer belongs to
   bool expired_ = false;
   std::array<char, 8192> buffer_;
+  std::unique_ptr<TlsClient> tls_;
 };
 
 /// "5 s", "50 ms", "1m30s": a limit as its owner wrote it.

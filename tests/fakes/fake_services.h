@@ -80,17 +80,18 @@ class FakeServices final : public Services {
   }
   boost::asio::awaitable<Status> stop(std::string name, Duration) override {
     auto done = order("stop " + name, name);
-    if (done) ended(name, "inactive", "dead", "success", {.code = 0, .signal = {}});
+    if (done) ended(name, "inactive", "dead", "success", Exit{.code = 0, .signal = {}});
     co_return done;
   }
   boost::asio::awaitable<Status> reset_failed(std::string name) override {
     auto done = order("reset-failed " + name, name);
-    if (done && units[name].active_state == "failed") ended(name, "inactive", "dead", "success", {});
+    if (done && units[name].active_state == "failed")
+      ended(name, "inactive", "dead", "success", std::nullopt);
     co_return done;
   }
   boost::asio::awaitable<Status> kill_main(std::string name, int signal) override {
     auto done = order("kill " + name + " " + std::to_string(signal), name);
-    if (done && signal == 9) ended(name, "failed", "failed", "signal", {.code = {}, .signal = 9});
+    if (done && signal == 9) ended(name, "failed", "failed", "signal", Exit{.code = {}, .signal = 9});
     co_return done;
   }
   std::unique_ptr<Watch> watch(std::string name, std::function<void(const UnitState&)> changed) override {

@@ -30,6 +30,7 @@ import re
 import secrets
 import signal
 import socket
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -243,6 +244,11 @@ class Gateway:
         self.json_console = logging.get("consoleStyle", "json") == "json"
         self.log_file = logging.get("file")
         self.chat = (((gateway.get("http") or {}).get("endpoints") or {}).get("chatCompletions") or {}).get("enabled")
+        tls = gateway.get("tls") or {}
+        self.tls = None
+        if tls.get("enabled"):
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(tls["certPath"], tls["keyPath"])
         self.config = config
 
     # -- lock and boot history
@@ -416,7 +422,7 @@ class Gateway:
                         continue
                     problem = e
             if problem is None:
-                self.servers = [await asyncio.start_server(self.serve, sock=s) for s in sockets]
+                self.servers = [await asyncio.start_server(self.serve, sock=s, ssl=self.tls) for s in sockets]
                 return
             for s in sockets:
                 s.close()

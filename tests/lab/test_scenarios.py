@@ -23,6 +23,7 @@ def test_it_is_ready_and_every_layer_says_so(ready):
     assert main["identity"]["state_dir"] == STATE
     assert ready.names() == ["main"]
     assert ready.node.run(["meshops", "status"], check=False).code == 0
+    assert "gateway ready" in ready.node.sh(["meshops", "logs", "main"])
 
 
 def test_a_killed_gateway_is_restarted_and_ready_again(ready):

@@ -247,12 +247,11 @@ TEST_F(OpenclawAdapter, AnswersOfAnyShapeAreBorne) {
   }
 }
 
-TEST_F(OpenclawAdapter, OneThatSpeaksTlsIsNotCalledBroken) {
+TEST_F(OpenclawAdapter, OneThatServesTlsIsAskedOverTls) {
   identity.tls = true;
   auto health = probe();
-  EXPECT_FALSE(health.failing().has_value());
-  EXPECT_EQ(health[Layer::live].state, LayerState::unknown);
-  EXPECT_THAT(health[Layer::live].reason, HasSubstr("TLS"));
+  EXPECT_TRUE(health.ok(Layer::ready));
+  for (const auto& request : net.requests) EXPECT_EQ(request.to.tls, Endpoint::Tls::any_certificate);
 }
 
 // ---- canary

@@ -30,9 +30,10 @@ Kind kind_of(std::string_view line) {
 TEST(OpenclawLog, AGoodTurnAndANewGenerationAreSeenInBothStyles) {
   EXPECT_EQ(kind_of("10:49:21 [agents/agent-command] [agent] run chatcmpl_50 ended with stopReason=stop"),
             Kind::succeeded);
-  EXPECT_EQ(kind_of(R"({"time":"2026-11-24T10:49:11.853+00:00","level":"info","subsystem":"agents/agent-command",)"
-                    R"("message":"[agent] run chatcmpl_de ended with stopReason=stop"})"),
-            Kind::succeeded);
+  EXPECT_EQ(
+      kind_of(R"({"time":"2026-11-24T10:49:11.853+00:00","level":"info","subsystem":"agents/agent-command",)"
+              R"("message":"[agent] run chatcmpl_de ended with stopReason=stop"})"),
+      Kind::succeeded);
   EXPECT_EQ(kind_of("10:48:15 [gateway] loading configuration…"), Kind::began);
 }
 
@@ -53,15 +54,17 @@ TEST(OpenclawLog, AChainOfModelsThatCameToItsEndIsAFailedTurn) {
 }
 
 TEST(OpenclawLog, AStepToTheNextModelIsNoFailedTurn) {
-  EXPECT_FALSE(sign("10:49:21 [model-fallback/decision] model fallback decision: decision=candidate_failed "
-                    "requested=p/m candidate=p/m reason=auth next=q/n detail=401"));
+  EXPECT_FALSE(
+      sign("10:49:21 [model-fallback/decision] model fallback decision: decision=candidate_failed "
+           "requested=p/m candidate=p/m reason=auth next=q/n detail=401"));
   EXPECT_FALSE(sign(R"({"decision":"candidate_failed","fallbackStepFinalOutcome":"next_fallback",)"
                     R"("subsystem":"model-fallback/decision","message":"model fallback decision"})"));
 }
 
 TEST(OpenclawLog, AStopThatRefusesTurnsAndTheModelsOwnWordsSayNothing) {
-  EXPECT_FALSE(sign("10:49:21 [openai-compat] chat completion failed: GatewayDrainingError: Gateway is "
-                    "draining; new tasks are not accepted"));
+  EXPECT_FALSE(
+      sign("10:49:21 [openai-compat] chat completion failed: GatewayDrainingError: Gateway is "
+           "draining; new tasks are not accepted"));
   EXPECT_FALSE(sign("10:49:21 chat completion failed: said the model"));
   EXPECT_FALSE(sign("chat completion failed: said the model"));
   EXPECT_FALSE(sign("10:49:21 [agents/agent-command] [agent] run x ended with stopReason=aborted"));

@@ -265,9 +265,19 @@ TEST(ParseUrl, ReadsHostPortAndTarget) {
 
 TEST(ParseUrl, RefusesWhatItCannotUse) {
   for (auto text :
-       {"", "127.0.0.1", "https://x/", "ftp://x/", "http://", "http://:80/", "http://x:0/", "http://x:65536/",
+       {"", "127.0.0.1", "https:///x", "ftp://x/", "http://", "http://:80/", "http://x:0/", "http://x:65536/",
         "http://x:8a/", "http://[::1/", "http://a b/", "http://x/\r\nEvil: 1", "http://[::1]80/"})
     EXPECT_FALSE(parse_url(text).has_value()) << text;
+}
+
+TEST(ParseUrl, HttpsIsVerifiedExceptOnLoopback) {
+  auto far = parse_url("https://gateway.lan/health");
+  ASSERT_TRUE(far.has_value());
+  EXPECT_EQ(far->endpoint.port, 443);
+  EXPECT_EQ(far->endpoint.tls, Endpoint::Tls::verified);
+  for (auto text : {"https://127.0.0.1:8443/", "https://[::1]/", "https://localhost/"})
+    EXPECT_EQ(parse_url(text)->endpoint.tls, Endpoint::Tls::any_certificate) << text;
+  EXPECT_EQ(parse_url("http://gateway.lan/")->endpoint.tls, Endpoint::Tls::none);
 }
 
 TEST(ParseUrl, DoesNotRepeatAPassword) {
