@@ -47,10 +47,9 @@ def outside():
         shutil.copy(here, node.root / "opt/bench/supervision.py")
         shutil.copy(here.parent.parent / "tests/lab/standin_gateway.py", node.root / "opt/bench/standin_gateway.py")
         node.boot()
-        result = node.run(["/usr/bin/python3", "/opt/bench/supervision.py", "--inside"], timeout=3000,
-                          env={"ROUNDS": str(ROUNDS), "HANG_ROUNDS": str(HANG_ROUNDS)})
-        print(result.out)
-        print(result.err[-4000:], file=sys.stderr)
+        inside_argv = node.argv(["/usr/bin/python3", "/opt/bench/supervision.py", "--inside"],
+                                env={"ROUNDS": str(ROUNDS), "HANG_ROUNDS": str(HANG_ROUNDS)})
+        subprocess.run(inside_argv, check=True, timeout=3000)
 
 
 # -- inside
@@ -129,6 +128,7 @@ def contenders():
     gateways = {name: Gateway(f"g{i}", 20001 + i) for i, name in enumerate(names)}
     own, over, fast, slow, by_monit, by_supervisor = gateways.values()
     idle = [Gateway(f"idle{i}", 20101 + i) for i in range(3)]
+    idle_units = [Gateway(f"unit{i}", 20201 + i) for i in range(3)]
 
     unit("over", over, "RestartSec=5")
     unit("fast", fast, "RestartSec=100ms")
@@ -138,9 +138,14 @@ def contenders():
     mesh(WORK / "mesh.toml", WORK / "bench.sock", WORK / "state", [
         ("own", "process", f'command = ["{own.script}"]\n' + description(own)),
         ("over", "systemd-system", 'unit = "over.service"\n' + description(over))])
-    # A second agent for the idle costs: exactly three gateways, never hurt.
+    # Two more agents for the idle costs: exactly three gateways each, never hurt.
     mesh(WORK / "idle.toml", WORK / "idle.sock", WORK / "idle-state",
          [(f"idle{i}", "process", f'command = ["{g.script}"]\n' + description(g)) for i, g in enumerate(idle)])
+    for i, g in enumerate(idle_units):
+        unit(f"unit{i}", g, "RestartSec=5")
+    mesh(WORK / "units.toml", WORK / "units.sock", WORK / "units-state",
+         [(f"unit{i}", "systemd-system", f'unit = "unit{i}.service"\n' + description(g))
+          for i, g in enumerate(idle_units)])
 
     (WORK / "monitrc").write_text(
         f"set daemon 1\nset pidfile {WORK}/monit.pid\nset statefile {WORK}/monit.state\nset idfile {WORK}/monit.id\n" +
@@ -157,12 +162,12 @@ def contenders():
         f"[program:g]\ncommand={by_supervisor.script}\nautorestart=true\nstartsecs=0\nstopasgroup=true\n")
 
     run("systemctl", "daemon-reload")
-    run("systemctl", "start", "fast", "slow")
-    for name, file in (("bench-agent", "mesh.toml"), ("idle-agent", "idle.toml")):
+    run("systemctl", "start", "fast", "slow", "unit0", "unit1", "unit2")
+    for name, file in (("bench-agent", "mesh.toml"), ("idle-agent", "idle.toml"), ("units-agent", "units.toml")):
         Path(f"/etc/systemd/system/{name}.service").write_text(
             f"[Service]\nType=notify\nExecStart=/usr/bin/meshops --config {WORK}/{file} agent\nKillMode=process\n")
     run("systemctl", "daemon-reload")
-    run("systemctl", "start", "bench-agent", "idle-agent")
+    run("systemctl", "start", "bench-agent", "idle-agent", "units-agent")
     run("systemd-run", "-q", "--unit=bench-monit", "-p", "KillMode=process", "monit", "-I", "-c", str(WORK / "monitrc"))
     run("systemd-run", "-q", "--unit=bench-supervisord", "supervisord", "-n", "-c", str(WORK / "supervisord.conf"))
     for name, gateway in gateways.items():
@@ -230,13 +235,23 @@ def at_rest(seconds=60):
         run("systemd-run", "-q", f"--unit={unit_name}", *argv)
     say("settling")
     time.sleep(30)
-    subjects = {"meshops agent": "idle-agent", "monit, 1 s cycle": "bench-monit", "supervisord": "bench-supervisord",
+    subjects = {"meshops agent, runtime process": "idle-agent", "meshops agent, runtime systemd": "units-agent", "monit, 1 s cycle": "bench-monit", "supervisord": "bench-supervisord",
                 "prometheus-node-exporter": "bench-exporter", "serf": "bench-serf", "netdata": "bench-netdata"}
     pids = {name: family(u) for name, u in subjects.items()}
     before = {name: cpu(p) for name, p in pids.items()}
     say(f"at rest: {seconds} s")
     time.sleep(seconds)
-    return {name: (pss(p), (cpu(p) - before[name]) * 60 / seconds) for name, p in pids.items()}
+    spent = {name: (cpu(p) - before[name]) * 60 / seconds for name, p in pids.items()}
+    memory = {name: pss(p) for name, p in pids.items()}
+    # PSS shares the pages of a program among its processes: each agent is weighed while it is the only one.
+    agents = {unit_name for name, unit_name in subjects.items() if name.startswith("meshops")} | {"bench-agent"}
+    for name, unit_name in subjects.items():
+        if unit_name in agents:
+            run("systemctl", "stop", *(agents - {unit_name}))
+            memory[name] = pss(pids[name])
+            run("systemctl", "start", *(agents - {unit_name}))
+            pids = {n: family(u) for n, u in subjects.items()}
+    return {name: (memory[name], spent[name]) for name in subjects}
 
 
 def inside():

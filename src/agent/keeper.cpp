@@ -169,10 +169,10 @@ void Keeper::happened(const RuntimeEvent& event) {
       last_exit_->detail = detail;
       last_exit_at_ = machine_.clock().wall();
       show_ended(event.pid, event.exit.text());
-      log::warn("gateway.exited",
-                fmt::format("{}: pid {} {}{}", spec_.name, event.pid, event.exit.text(),
-                            detail.empty() ? "" : " (" + detail + ")"),
-                {{"gateway", spec_.name}, {"pid", std::to_string(event.pid)}});
+      auto sentence = fmt::format("{}: pid {} {}{}", spec_.name, event.pid, event.exit.text(),
+                                  detail.empty() ? "" : " (" + detail + ")");
+      auto say = supervision_.phase() == Phase::stopping ? log::info : log::warn;
+      say("gateway.exited", sentence, {{"gateway", spec_.name}, {"pid", std::to_string(event.pid)}});
       // The start goes out before anything is made durable (remember()): an fsync may take longer than a
       // start.
       carry_out(supervision_.process_ended(now(), event.exit, puzzling, detail));

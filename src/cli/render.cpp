@@ -75,6 +75,7 @@ void render_gateway(std::string& out, const Json& g, WallTime now, const Painter
         why.size() < 2)
       why.push_back(fmt::format("{}: {}", name, field(h, "reason")));
   }
+  out.erase(out.find_last_not_of(' ') + 1);
   out += "\n";
   for (const auto& line : why) out += fmt::format("    {} {}\n", paint("33", "→"), line);
   if (auto restarts = field(g, "restarts"); !restarts.empty() && restarts != "0") {

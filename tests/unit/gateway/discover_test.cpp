@@ -62,6 +62,14 @@ TEST_F(Discovering, AContainerAndItsProcessAreOneGateway) {
   EXPECT_TRUE(gateways[0].expected);
 }
 
+TEST_F(Discovering, AProcessOfAMachineContainerIsThatMachines) {
+  machine.the_host.process_runs(80, {"openclaw-gateway"}, "/machine.slice/x/system.slice/openclaw.service")
+      .comm = "openclaw-gatewa";
+  machine.the_host.file("/proc/self/status", "Name:\tmeshops\nNSpid:\t7\n");
+  machine.the_host.file("/proc/80/status", "Name:\topenclaw-gatewa\nNSpid:\t80\t12\n");
+  EXPECT_THAT(found(), IsEmpty());
+}
+
 TEST_F(Discovering, ASandboxOfOpenclawIsNoGateway) {
   auto& sandbox = machine.the_containers.has("openclaw-sbx-agent-main");
   sandbox.image = "openclaw-sandbox:bookworm-slim";
