@@ -220,6 +220,22 @@ def test_the_agent_killed_leaves_the_gateway_and_the_next_adopts_it(tmp_path):
         assert after["identity"]["pid"] == pid and after["restarts"] == 0
 
 
+def test_an_agent_that_died_before_it_wrote_the_pid_down_leaves_no_second_gateway(tmp_path):
+    with Site(tmp_path) as site:
+        pid = site.ready()["identity"]["pid"]
+        site.process.kill()
+        site.process.wait()
+        (tmp_path / "state/gateways/main/process.json").unlink()
+        site.start()
+        after = site.ready()
+        assert after["identity"]["pid"] == pid and after["restarts"] == 0
+
+
+def test_a_command_with_a_typing_error_names_the_right_one(tmp_path):
+    shown = meshops(tmp_path, "statsu")
+    assert shown.returncode == 2 and "did you mean meshops status?" in shown.stderr
+
+
 def test_ctrl_c_ends_what_was_started(tmp_path):
     with Site(tmp_path) as site:
         pid = site.ready()["identity"]["pid"]

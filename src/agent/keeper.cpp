@@ -371,8 +371,10 @@ void Keeper::remember() {
   auto path = memory_path(machine_, spec_);
   auto saved = make_directories(path.parent_path());
   if (saved) saved = write_file_atomic(path, text);
-  if (!saved) log::warn("gateway.memory", saved.error().text(), {{"gateway", spec_.name}});
-  saved_memory_ = std::move(text);
+  if (saved)
+    saved_memory_ = std::move(text);
+  else
+    log::warn("gateway.memory", saved.error().text(), {{"gateway", spec_.name}});
 }
 
 asio::awaitable<Status> Keeper::person_starts() {

@@ -2,16 +2,38 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "base/text.h"
 #include "cli/command.h"
 
 namespace meshops::cli {
 
 namespace {
+/// What to say if the first word is no command of ours; empty if it is one, or there is none.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  std::string_view word;
+  for (int i = 1; i < argc && word.empty(); ++i) {
+    std::string_view argument = argv[i];
+    if (argument == "--config" || argument == "--socket" || argument == "--format")
+      ++i;
+    else if (!argument.starts_with('-'))
+      word = argument;
+  }
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  if (word.empty() || std::ranges::find(names, word) != names.end()) return {};
+  auto meant = nearest(word, std::vector<std::string_view>(names.begin(), names.end()));
+  return fmt::format(
+      "meshops: there is no command {}\n  → {}\n", quote(word),
+      meant ? fmt::format("did you mean meshops {}?", *meant) : std::string("all of them: meshops --help"));
+}
+
 /// argv → what to run, or an exit code.
 std::variant<Run, int> parse(int argc, char** argv, Globals& globals) {
   CLI::App app(
@@ -44,7 +66,10 @@ std::variant<Run, int> parse(int argc, char** argv, Globals& globals) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     bool wanted = e.get_exit_code() == 0;  // --help, --version
-    app.exit(e);
+    if (auto unknown = unknown_command(app, argc, argv); !wanted && !unknown.empty())
+      std::fputs(unknown.c_str(), stderr);
+    else
+      app.exit(e);
     return wanted ? kGood : kUsage;
   }
   return chosen;

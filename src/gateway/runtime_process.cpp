@@ -33,6 +33,9 @@ std::string boot_id(const Host& host) {
   return text ? std::string(trim(*text)) : std::string();
 }
 
+/// Set for every gateway we start: whose it is.
+constexpr const char* kMarker = "MESHOPS_GATEWAY_DIR";
+
 class ProcessRuntime final : public Runtime {
  public:
   ProcessRuntime(const GatewaySpec& spec, const Adapter& adapter, const Limits& limits, Machine& machine)
@@ -47,6 +50,7 @@ class ProcessRuntime final : public Runtime {
     on_event_ = std::move(on_event);
     if (auto made = make_directories(directory_); !made) co_return made;
     if (auto record = read_record()) adopt(*record);
+    if (pid_ == 0) adopt_marked();
     co_return ok();
   }
 
@@ -101,9 +105,14 @@ class ProcessRuntime final : public Runtime {
     return sent;
   }
 
+  /// Nothing: as we do.
+  Result<std::optional<Account>> runs_as() const {
+    if (spec_.user.empty() || ::geteuid() != 0) return std::optional<Account>();
+    return std::optional<Account>(TRY(account(spec_.user)));
+  }
+
   Status start_now() {
-    std::optional<Account> as;
-    if (!spec_.user.empty() && ::geteuid() == 0) as = TRY(account(spec_.user));
+    auto as = TRY(runs_as());
     auto owner = as.value_or(own_account());
 
     SpawnOptions options;
@@ -125,13 +134,18 @@ class ProcessRuntime final : public Runtime {
     if (!spec_.state_dir.empty()) options.environment["OPENCLAW_STATE_DIR"] = spec_.state_dir.string();
     if (!spec_.config.empty()) options.environment["OPENCLAW_CONFIG_PATH"] = spec_.config.string();
     for (const auto& [name, value] : spec_.environment) options.environment[name] = value;
+    options.environment[kMarker] = directory_.string();
 
     auto command = spec_.command;
     if (command.empty()) command = TRY(installed_openclaw_command(machine_.state_dir()));
     options.working_dir = spec_.working_dir.empty() ? owner.home : spec_.working_dir;
     options.as = as;
-    auto log = TRY(open_gateway_log(log_path(), as));
-    options.stdout_fd = options.stderr_fd = log.get();
+    // Without its log it still has to run (a full disk, a directory that became read-only).
+    auto output = open_gateway_log(log_path(), as);
+    if (output)
+      options.stdout_fd = options.stderr_fd = output->get();
+    else
+      log::error("gateway.log", output.error().text(), {{"gateway", spec_.name}});
 
     auto child = TRY(spawn(command, options));
     pid_ = child.pid;
@@ -168,6 +182,28 @@ class ProcessRuntime final : public Runtime {
     start_ticks_ = record.start_ticks;
     watch_exit(std::move(*pidfd));
     on_event_({.kind = RuntimeEvent::Kind::started, .pid = pid_, .exit = {}, .detail = "adopted"});
+  }
+
+  /// The agent before us may have died after it had started the gateway and before the record was written:
+  /// the child carries our mark in its environment, as its own children do; it is the one whose parent does
+  /// not.
+  void adopt_marked() {
+    auto processes = machine_.host().processes();
+    auto as = runs_as();
+    if (!processes || !as) return;
+    auto uid = as->value_or(own_account()).uid;
+    auto marked = [&](pid_t pid) {
+      auto environment = machine_.host().process_environment(pid, {kMarker});
+      auto found = environment ? environment->find(kMarker) : Environment::iterator{};
+      return environment && found != environment->end() && found->second == directory_.string();
+    };
+    for (const auto& p : *processes)
+      // Anybody can set a variable: only the gateway's own user may pose as the gateway.
+      if (p.state != 'Z' && p.uid == uid && marked(p.pid) && !marked(p.parent)) {
+        adopt({.pid = p.pid, .start_ticks = p.start_ticks, .boot_id = boot_id_});
+        if (pid_ != 0) write_record();
+        return;
+      }
   }
 
   std::optional<Record> read_record() const {
