@@ -31,7 +31,8 @@ if [ ! -x "$final/usr/sbin/dockerd" ]; then
   trap 'exit 130' INT TERM HUP
   say "fetching $PACKAGES"
   # shellcheck disable=SC2086 # a list of words
-  (cd "$temp" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" $PACKAGES) >&2
+  fetch() { apt-get download -qq -o APT::Sandbox::User="$(id -un)" $PACKAGES; }
+  (cd "$temp" && { fetch || { apt-get update -qq && fetch; }; }) >&2
   for package in "$temp"/*.deb; do dpkg-deb -x "$package" "$temp"; done
   rm -f "$temp"/*.deb
   chmod 755 "$temp"
