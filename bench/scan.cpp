@@ -1,5 +1,6 @@
-// How fast logs are read for signatures: one thread over a generated log of 256 MB, once as a healthy gateway writes
-// it and once with a failing line in each hundred. Run by hand: ninja -C build/release bench_scan && …/bench_scan
+// How fast logs are read for signatures: one thread over a generated log of 256 MB, once as a healthy gateway
+// writes it and once with a failing line in each hundred. Run by hand: ninja -C build/release bench_scan &&
+// …/bench_scan
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,7 +21,8 @@ std::string generated(std::size_t size, int failing_each) {
   for (int i = 0; log.size() < size; ++i) {
     auto clock = fmt::format("{:02}:{:02}:{:02}", i / 3600 % 24, i / 60 % 60, i % 60);
     if (failing_each > 0 && i % failing_each == 0) {
-      log += fmt::format("Jun 27 {} node-1 openclaw[{}]: Error: connect ETIMEDOUT 203.0.113.9:443\n", clock, i % 9000);
+      log += fmt::format("Jun 27 {} node-1 openclaw[{}]: Error: connect ETIMEDOUT 203.0.113.9:443\n", clock,
+                         i % 9000);
       continue;
     }
     switch (i % 8) {
@@ -28,21 +30,25 @@ std::string generated(std::size_t size, int failing_each) {
         log += fmt::format("Jun 27 {} node-1 systemd[1]: Started Session {} of User ada.\n", clock, i);
         break;
       case 1:
-        log += fmt::format("Jun 27 {} node-1 openclaw[812]: 2026-06-27T{}.000Z [ws] ⇄ res ✓ health {}ms conn={:08x}…\n",
-                           clock, clock, i % 90, i * 2654435761U);
+        log += fmt::format(
+            "Jun 27 {} node-1 openclaw[812]: 2026-06-27T{}.000Z [ws] ⇄ res ✓ health {}ms conn={:08x}…\n",
+            clock, clock, i % 90, i * 2654435761U);
         break;
       case 2:
         log += fmt::format(
-            "{{\"time\":\"2026-06-27T{}.000Z\",\"level\":\"info\",\"subsystem\":\"agents/agent-command\",\"message\":"
+            "{{\"time\":\"2026-06-27T{}.000Z\",\"level\":\"info\",\"subsystem\":\"agents/"
+            "agent-command\",\"message\":"
             "\"[agent] run {:08x} ended with stopReason=stop\"}}\n",
             clock, i * 2654435761U);
         break;
       case 3:
-        log += fmt::format("Jun 27 {} node-1 kernel: eth0: link up, 1000 Mbps, full duplex, lpa 0x{:04X}\n", clock, i);
+        log += fmt::format("Jun 27 {} node-1 kernel: eth0: link up, 1000 Mbps, full duplex, lpa 0x{:04X}\n",
+                           clock, i);
         break;
       default:
         log += fmt::format(
-            "Jun 27 {} node-1 openclaw[812]: 2026-06-27T{}.000Z [telegram] [default] sendMessage ok chat={} message={} "
+            "Jun 27 {} node-1 openclaw[812]: 2026-06-27T{}.000Z [telegram] [default] sendMessage ok chat={} "
+            "message={} "
             "session=agent:main:telegram:{}\n",
             clock, clock, i % 1000, i, i % 37);
     }

@@ -1,5 +1,5 @@
-// The closed catalogue of root causes: what each is, what speaks for and against it, and what helps. Called by the
-// diagnosis, `meshops explain` and the page docs/causes.md. One table; never decides anything.
+// The closed catalogue of root causes: what each is, what speaks for and against it, and what helps. Called
+// by the diagnosis, `meshops explain` and the page docs/causes.md. One table; never decides anything.
 #pragma once
 
 #include <optional>

@@ -105,10 +105,14 @@ Confidence confidence_of(const std::vector<Hypothesis>& best) {
 
 std::string_view text(Confidence confidence) {
   switch (confidence) {
-    case Confidence::inconclusive: return "inconclusive";
-    case Confidence::low: return "low";
-    case Confidence::medium: return "medium";
-    case Confidence::high: return "high";
+    case Confidence::inconclusive:
+      return "inconclusive";
+    case Confidence::low:
+      return "low";
+    case Confidence::medium:
+      return "medium";
+    case Confidence::high:
+      return "high";
   }
   return "";
 }
@@ -129,7 +133,8 @@ Diagnosis diagnose(const Input& input) {
     if (found.to[0].percent == 0) result.symptoms.push_back(found.evidence);
   }
   for (const auto& together : combinations()) {
-    bool all = std::ranges::all_of(together.all, [&](std::string_view id) { return id.empty() || seen.contains(id); });
+    bool all = std::ranges::all_of(together.all,
+                                   [&](std::string_view id) { return id.empty() || seen.contains(id); });
     if (all)
       put_on(scales, Found{.evidence = {.id = std::string(together.id), .text = std::string(together.why)},
                            .to = together.to,
@@ -185,14 +190,16 @@ std::string where(const Evidence& evidence) {
 }  // namespace
 
 std::string to_json(const Diagnosis& diagnosis) {
-  nlohmann::ordered_json json = {{"schema", "meshops.diagnosis/1"}, {"confidence", text(diagnosis.confidence)}};
+  nlohmann::ordered_json json = {{"schema", "meshops.diagnosis/1"},
+                                 {"confidence", text(diagnosis.confidence)}};
   json["hypotheses"] = nlohmann::ordered_json::array();
   for (const auto& h : diagnosis.hypotheses) {
-    nlohmann::ordered_json one = {{"cause", text(h.cause)},
-                                  {"title", about(h.cause).title},
-                                  {"score", static_cast<double>(static_cast<int>(h.score * 1000 + 0.5)) / 1000},
-                                  {"evidence", json_of(h.evidence)},
-                                  {"against", json_of(h.against)}};
+    nlohmann::ordered_json one = {
+        {"cause", text(h.cause)},
+        {"title", about(h.cause).title},
+        {"score", static_cast<double>(static_cast<int>(h.score * 1000 + 0.5)) / 1000},
+        {"evidence", json_of(h.evidence)},
+        {"against", json_of(h.against)}};
     one["explains"] = nlohmann::ordered_json::array();
     for (auto cause : h.explains) one["explains"].push_back(text(cause));
     one["remedies"] = nlohmann::ordered_json::array();

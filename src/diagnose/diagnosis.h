@@ -1,5 +1,6 @@
-// Diagnosis: from log text and facts to ranked hypotheses with their evidence. Called by `meshops diagnose` and the
-// healer. Pure: no clock, no file, no socket; the same input gives the same answer. Never calls a language model.
+// Diagnosis: from log text and facts to ranked hypotheses with their evidence. Called by `meshops diagnose`
+// and the healer. Pure: no clock, no file, no socket; the same input gives the same answer. Never calls a
+// language model.
 #pragma once
 
 #include <string>

@@ -26,7 +26,8 @@ std::optional<double> first_number(std::string_view text) {
 }
 
 std::string words_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::optional<double> number(const Json& value) {
@@ -45,7 +46,9 @@ std::optional<double> percent(const Json& value) {
   auto sign = text.find('%');
   if (sign == text.npos) return std::nullopt;
   auto begin = sign;
-  while (begin > 0 && (std::isdigit(static_cast<unsigned char>(text[begin - 1])) != 0 || text[begin - 1] == '.')) --begin;
+  while (begin > 0 &&
+         (std::isdigit(static_cast<unsigned char>(text[begin - 1])) != 0 || text[begin - 1] == '.'))
+    --begin;
   return first_number(text.substr(begin, sign - begin));
 }
 
@@ -58,11 +61,20 @@ std::optional<std::uint64_t> bytes(const Json& value) {
   auto unit = text.find_first_not_of("0123456789. ", text.find_first_of("0123456789"));
   double factor = 1;
   if (unit != text.npos) switch (std::toupper(static_cast<unsigned char>(text[unit]))) {
-      case 'K': factor = 1024; break;
-      case 'M': factor = 1U << 20; break;
-      case 'G': factor = 1U << 30; break;
-      case 'T': factor = 1024.0 * (1U << 30); break;
-      default: break;
+      case 'K':
+        factor = 1024;
+        break;
+      case 'M':
+        factor = 1U << 20;
+        break;
+      case 'G':
+        factor = 1U << 30;
+        break;
+      case 'T':
+        factor = 1024.0 * (1U << 30);
+        break;
+      default:
+        break;
     }
   return static_cast<std::uint64_t>(std::min(*n * factor, 1e18));
 }
@@ -147,24 +159,38 @@ std::vector<FactSign> signs(const Facts& facts) {
       out.push_back(std::move(sign));
     };
     auto signal = signal_of(code);
-    if (code == 203) say("exit_203", {{unit_misconfigured, 46}, {runtime_mismatch, 34}});
-    else if (code >= 200 && code <= 243) say("exit_systemd", {{unit_misconfigured, 80}});
-    else if (code == 78) say("exit_78", {{config_startup_guard, 30}, {config_schema_invalid, 24}});
-    else if (code == 127) say("exit_127", {{runtime_mismatch, 48}, {cron_environment, 30}});
-    else if (code == 126) say("exit_126", {{file_permission, 44}, {runtime_mismatch, 32}});
-    else if (signal == 9) say("exit_sigkill", {{oom_killer, 44}, {restart_drain_timeout, 18}});
-    else if (signal == 6) say("exit_sigabrt", {{node_heap_oom, 36}, {process_hang, 20}});
-    else if (signal == 15) say("exit_sigterm", {{duplicate_supervisor, 24}});
-    else if (signal == 4) say("exit_sigill", {{runtime_mismatch, 70}});
-    else if (signal == 31) say("exit_sigsys", {{mac_policy_denied, 66}});
+    if (code == 203)
+      say("exit_203", {{unit_misconfigured, 46}, {runtime_mismatch, 34}});
+    else if (code >= 200 && code <= 243)
+      say("exit_systemd", {{unit_misconfigured, 80}});
+    else if (code == 78)
+      say("exit_78", {{config_startup_guard, 30}, {config_schema_invalid, 24}});
+    else if (code == 127)
+      say("exit_127", {{runtime_mismatch, 48}, {cron_environment, 30}});
+    else if (code == 126)
+      say("exit_126", {{file_permission, 44}, {runtime_mismatch, 32}});
+    else if (signal == 9)
+      say("exit_sigkill", {{oom_killer, 44}, {restart_drain_timeout, 18}});
+    else if (signal == 6)
+      say("exit_sigabrt", {{node_heap_oom, 36}, {process_hang, 20}});
+    else if (signal == 15)
+      say("exit_sigterm", {{duplicate_supervisor, 24}});
+    else if (signal == 4)
+      say("exit_sigill", {{runtime_mismatch, 70}});
+    else if (signal == 31)
+      say("exit_sigsys", {{mac_policy_denied, 66}});
   }
-  if (facts.unit_result == "oom-kill") out.push_back({"result_oom", {{oom_killer, 90}}, "unit result oom-kill"});
-  if (facts.unit_result == "watchdog") out.push_back({"result_watchdog", {{process_hang, 56}}, "unit result watchdog"});
+  if (facts.unit_result == "oom-kill")
+    out.push_back({"result_oom", {{oom_killer, 90}}, "unit result oom-kill"});
+  if (facts.unit_result == "watchdog")
+    out.push_back({"result_watchdog", {{process_hang, 56}}, "unit result watchdog"});
   if (facts.unit_result == "protocol")
     out.push_back({"result_protocol", {{unit_misconfigured, 78}}, "unit result protocol"});
   if (facts.unit_result == "timeout")
-    out.push_back({"result_timeout_fact", {{restart_drain_timeout, 30}, {process_hang, 18}}, "unit result timeout"});
-  if (facts.unit_result == "start-limit-hit") out.push_back({"result_start_limit", {}, "unit result start-limit-hit"});
+    out.push_back(
+        {"result_timeout_fact", {{restart_drain_timeout, 30}, {process_hang, 18}}, "unit result timeout"});
+  if (facts.unit_result == "start-limit-hit")
+    out.push_back({"result_start_limit", {}, "unit result start-limit-hit"});
   if (facts.http_probe && *facts.http_probe / 100 == 2 &&
       ((facts.exit_code && *facts.exit_code != 0) || facts.n_restarts.value_or(0) > 3))
     out.push_back({"answers_while_unit_fails",
@@ -174,15 +200,18 @@ std::vector<FactSign> signs(const Facts& facts) {
     auto text = "port owner: " + facts.port_owner;
     if (has(owner, "none") || has(owner, "nobody") || has(owner, "free"))
       out.push_back({"port_free", {}, std::move(text)});
-    else if (has(owner, "openclaw") || has(owner, "clawdbot") || has(owner, "moltbot") || has(owner, "gateway") ||
-             has(owner, "systemd") || has(owner, "same service") || has(owner, "node"))
+    else if (has(owner, "openclaw") || has(owner, "clawdbot") || has(owner, "moltbot") ||
+             has(owner, "gateway") || has(owner, "systemd") || has(owner, "same service") ||
+             has(owner, "node"))
       out.push_back({"port_owner_copy", {{duplicate_supervisor, 66}}, std::move(text)});
     else
       out.push_back({"port_owner_stranger", {{port_conflict, 66}}, std::move(text)});
   }
-  if (has(facts.mode, "+")) out.push_back({"two_modes", {{duplicate_supervisor, 62}}, "a unit in both scopes: " + facts.mode});
+  if (has(facts.mode, "+"))
+    out.push_back({"two_modes", {{duplicate_supervisor, 62}}, "a unit in both scopes: " + facts.mode});
   if (facts.starters > 1)
-    out.push_back({"many_starters", {{duplicate_supervisor, 66}}, fmt::format("{} starters", facts.starters)});
+    out.push_back(
+        {"many_starters", {{duplicate_supervisor, 66}}, fmt::format("{} starters", facts.starters)});
   for (const auto& [name, version] : facts.versions)
     if (version.find("->") != std::string::npos || version.find("→") != std::string::npos)
       out.push_back({"just_updated", {{version_skew, 50}}, fmt::format("{} {}", name, version)});
@@ -191,26 +220,32 @@ std::vector<FactSign> signs(const Facts& facts) {
   if (facts.disk_used_percent && *facts.disk_used_percent < 90)
     out.push_back({"disk_has_space", {}, fmt::format("disk {} % used", *facts.disk_used_percent)});
   if (facts.inodes_used_percent && *facts.inodes_used_percent >= 98)
-    out.push_back({"inodes_98", {{inode_exhaustion, 88}}, fmt::format("inodes {} % used", *facts.inodes_used_percent)});
+    out.push_back(
+        {"inodes_98", {{inode_exhaustion, 88}}, fmt::format("inodes {} % used", *facts.inodes_used_percent)});
   if (facts.memory_peak && facts.memory_limit && *facts.memory_limit > 0 &&
       static_cast<double>(*facts.memory_peak) >= 0.85 * static_cast<double>(*facts.memory_limit))
     out.push_back({"memory_at_limit",
                    {{oom_killer, 55}},
-                   fmt::format("memory peak {} of {}", bytes_text(*facts.memory_peak), bytes_text(*facts.memory_limit))});
+                   fmt::format("memory peak {} of {}", bytes_text(*facts.memory_peak),
+                               bytes_text(*facts.memory_limit))});
   if (facts.clock_offset_s && std::abs(*facts.clock_offset_s) > 30)
     out.push_back({"clock_off", {{clock_skew, 82}}, fmt::format("clock off by {} s", *facts.clock_offset_s)});
   if (facts.cpus && facts.load && *facts.cpus > 0 && *facts.load >= 2 * *facts.cpus)
-    out.push_back({"load_over_cpus", {{cpu_starvation, 50}}, fmt::format("load {} on {} CPUs", *facts.load, *facts.cpus)});
+    out.push_back({"load_over_cpus",
+                   {{cpu_starvation, 50}},
+                   fmt::format("load {} on {} CPUs", *facts.load, *facts.cpus)});
   if (facts.uid && *facts.uid != 0 && has(facts.owner, "root"))
     out.push_back({"state_owned_by_root",
                    {{file_permission, 60}},
                    fmt::format("owner {}, service runs as uid {}", facts.owner, *facts.uid)});
   if (!facts.pid_owner.empty())
-    out.push_back({"lock_pid_of_stranger", {{stale_lock, 74}}, "the lock's PID belongs to " + facts.pid_owner});
+    out.push_back(
+        {"lock_pid_of_stranger", {{stale_lock, 74}}, "the lock's PID belongs to " + facts.pid_owner});
   if (facts.prompt_tokens && facts.context_tokens && *facts.prompt_tokens > *facts.context_tokens)
-    out.push_back({"prompt_over_context",
-                   {{context_overflow, 88}},
-                   fmt::format("prompt of {} tokens for a window of {}", *facts.prompt_tokens, *facts.context_tokens)});
+    out.push_back(
+        {"prompt_over_context",
+         {{context_overflow, 88}},
+         fmt::format("prompt of {} tokens for a window of {}", *facts.prompt_tokens, *facts.context_tokens)});
   return out;
 }
 

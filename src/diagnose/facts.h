@@ -1,8 +1,11 @@
-// Facts: what a tool could read on the node beside the log ("meshops.facts/1"), typed, every one optional. Called by
-// the diagnosis and by `meshops diagnose --state`. Pure; unknown keys are kept as words, never refused.
+// Facts: what a tool could read on the node beside the log ("meshops.facts/1"), typed, every one optional.
+// Called by the diagnosis and by `meshops diagnose --state`. Pure; unknown keys are kept as words, never
+// refused.
 //
-// One JSON object. Names follow the sources (systemd's properties, df, /proc). Numbers may also stand as texts
-// ("97%", "-9"); any other key, nested ones as "a.b", becomes a note, which the signatures read as "fact KEY: VALUE".
+// One JSON object. Names follow the sources (systemd's properties, df, /proc). Numbers may also stand as
+// texts
+// ("97%", "-9"); any other key, nested ones as "a.b", becomes a note, which the signatures read as "fact KEY:
+// VALUE".
 //
 //   mode          "system", "user", "docker", "process", …; "system+user" if a unit exists in both
 //   exit_code     ExecMainStatus; -9 and 137 are both SIGKILL
@@ -33,7 +36,7 @@
 
 namespace meshops::diagnose {
 
-MESHOPS_ERROR_CODES(DiagnoseCode, "diagnose", not_json, not_an_object, too_large, unknown_cause);
+MESHOPS_ERROR_CODES(DiagnoseCode, "diagnose", not_json, not_an_object, too_large, unknown_cause, no_log);
 
 struct Facts {
   std::string mode;

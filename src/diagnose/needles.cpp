@@ -18,13 +18,16 @@ using Needles = std::optional<std::vector<std::string>>;
 /// Words that stand in most lines of a healthy log: looking for them finds everything.
 bool common(std::string_view needle) {
   static constexpr std::array kWords = std::to_array<std::string_view>(
-      {"session", "sessions", "gateway", "model",   "models",  "request", "response", "config", "service", "process",
-       "server",  "log",      "logs",    "error",   "agent",   "channel", "plugin",   "plugins", "connection", "client",
-       "port",    "file",     "path",    "http",    "https",   "status",  "code",     "message", "token",  "time",
-       "user",    "node",     "openclaw", "systemd", "docker", "telegram", "info",    "warn",   "main",    "exited",
-       "run",     "job",      "task",    "lane",    "queue",   "memory",  "cpu",      "disk",   "system",  "local",
-       "version", "running",  "installed", "state", "command", "default", "health", "reason", "full", "set", "out", "sendmessage", "id",
-       "getupdates", "bot", "device", "result", "unit",  "old",     "host",     "loaded", "reading", "started"});
+      {"session",  "sessions", "gateway",    "model",    "models",    "request",     "response", "config",
+       "service",  "process",  "server",     "log",      "logs",      "error",       "agent",    "channel",
+       "plugin",   "plugins",  "connection", "client",   "port",      "file",        "path",     "http",
+       "https",    "status",   "code",       "message",  "token",     "time",        "user",     "node",
+       "openclaw", "systemd",  "docker",     "telegram", "info",      "warn",        "main",     "exited",
+       "run",      "job",      "task",       "lane",     "queue",     "memory",      "cpu",      "disk",
+       "system",   "local",    "version",    "running",  "installed", "state",       "command",  "default",
+       "health",   "reason",   "full",       "set",      "out",       "sendmessage", "id",       "getupdates",
+       "bot",      "device",   "result",     "unit",     "old",       "host",        "loaded",   "reading",
+       "started"});
   auto word = trim(needle);
   return word.size() < 3 || std::ranges::find(kWords, word) != kWords.end();
 }
@@ -143,7 +146,9 @@ std::vector<std::string> needles_of(std::string_view pattern) {
   auto found = Reader(pattern).alternatives();
   if (!found) return {};
   // A needle inside another one finds whatever the longer one finds.
-  std::ranges::sort(*found, [](const auto& a, const auto& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; });
+  std::ranges::sort(*found, [](const auto& a, const auto& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
   std::vector<std::string> out;
   for (auto& needle : *found)
     if (std::ranges::none_of(out, [&](const auto& kept) { return needle.find(kept) != needle.npos; }))

@@ -1,5 +1,5 @@
-// What ties evidence together: combinations that mean more than their parts, evidence that speaks against a cause, and
-// which cause explains which other away. Tables only; called by the diagnosis and its tests.
+// What ties evidence together: combinations that mean more than their parts, evidence that speaks against a
+// cause, and which cause explains which other away. Tables only; called by the diagnosis and its tests.
 #pragma once
 
 #include <span>

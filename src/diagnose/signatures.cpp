@@ -19,8 +19,8 @@ namespace meshops::diagnose {
 std::span<const Signature> signatures() {
   static const auto all = [] {
     std::vector<Signature> rows;
-    for (auto table : {signatures_service(), signatures_gateway(), signatures_provider(), signatures_machine(),
-                       signatures_network(), signatures_facts()})
+    for (auto table : {signatures_service(), signatures_gateway(), signatures_provider(),
+                       signatures_machine(), signatures_network(), signatures_facts()})
       rows.insert(rows.end(), table.begin(), table.end());
     return rows;
   }();
@@ -76,8 +76,9 @@ class Needles {
     std::vector<unsigned> flags(texts.size(), HS_FLAG_CASELESS);
     hs_database_t* db = nullptr;
     hs_compile_error_t* why = nullptr;
-    if (hs_compile_lit_multi(texts.data(), flags.data(), ids.data(), sizes.data(), static_cast<unsigned>(texts.size()),
-                             HS_MODE_BLOCK, nullptr, &db, &why) != HS_SUCCESS)
+    if (hs_compile_lit_multi(texts.data(), flags.data(), ids.data(), sizes.data(),
+                             static_cast<unsigned>(texts.size()), HS_MODE_BLOCK, nullptr, &db,
+                             &why) != HS_SUCCESS)
       broken_table(why == nullptr ? "?" : why->message);
     database_.reset(db);
   }
@@ -87,8 +88,8 @@ class Needles {
  private:
   using Owned = std::map<std::string, std::vector<std::size_t>>;
 
-  /// A needle that contains another one is not looked for: the shorter one finds its lines, too. Fewer needles are
-  /// faster, as long as the short ones are rare.
+  /// A needle that contains another one is not looked for: the shorter one finds its lines, too. Fewer
+  /// needles are faster, as long as the short ones are rare.
   static void share(Owned& all) {
     constexpr std::size_t kRareFrom = 6;
     std::vector<std::string> by_size;
@@ -96,7 +97,8 @@ class Needles {
     std::ranges::stable_sort(by_size, {}, &std::string::size);
     std::vector<std::string_view> kept;
     for (const auto& needle : by_size) {
-      auto inside = std::ranges::find_if(kept, [&](std::string_view k) { return needle.find(k) != needle.npos; });
+      auto inside =
+          std::ranges::find_if(kept, [&](std::string_view k) { return needle.find(k) != needle.npos; });
       if (inside == kept.end()) {
         if (needle.size() >= kRareFrom) kept.push_back(needle);
         continue;
@@ -153,7 +155,8 @@ std::size_t line_ends(std::string_view text) {
 
 /// So much of a long line is looked at on each side of a needle; no pattern needs more.
 constexpr std::size_t kReach = 1024;
-/// A needle that stands everywhere without its pattern is not looked at for ever: so often per signature and block.
+/// A needle that stands everywhere without its pattern is not looked at for ever: so often per signature and
+/// block.
 constexpr std::size_t kTriesPerBlock = 48;
 
 class Scanner {
@@ -171,12 +174,13 @@ class Scanner {
     line_number_ = lines_before_;
     for (auto& s : of_) s.tries = 0;
     for (auto& s : of_) s.looked_to = 0;
-    auto code = hs_scan(needles().database(), block.data(), static_cast<unsigned>(block.size()), 0, scratch(),
-                        [](unsigned id, unsigned long long, unsigned long long to, unsigned, void* self) {
-                          static_cast<Scanner*>(self)->found(id, static_cast<std::size_t>(to));
-                          return 0;
-                        },
-                        this);
+    auto code = hs_scan(
+        needles().database(), block.data(), static_cast<unsigned>(block.size()), 0, scratch(),
+        [](unsigned id, unsigned long long, unsigned long long to, unsigned, void* self) {
+          static_cast<Scanner*>(self)->found(id, static_cast<std::size_t>(to));
+          return 0;
+        },
+        this);
     if (code != HS_SUCCESS) broken_table(fmt::format("a scan failed with code {}", code));
     lines_before_ += line_ends(block);
   }
@@ -208,7 +212,8 @@ class Scanner {
       if (!expression(signature).Match(window, 0, window.size(), re2::RE2::UNANCHORED, &match, 1)) continue;
       ++s.hits;
       s.looked_to = line_end_;  // one hit per line
-      hits_.push_back({signature, line_number_, shown_around(static_cast<std::size_t>(match.data() - block_.data()))});
+      hits_.push_back(
+          {signature, line_number_, shown_around(static_cast<std::size_t>(match.data() - block_.data()))});
     }
   }
 
@@ -225,7 +230,8 @@ class Scanner {
   /// The line, of a long one the part that begins near the match.
   std::string_view shown_around(std::size_t match) const {
     auto begin = line_begin_;
-    if (line_end_ - line_begin_ > kLineShown && match > line_begin_ + kLineShown / 4) begin = match - kLineShown / 4;
+    if (line_end_ - line_begin_ > kLineShown && match > line_begin_ + kLineShown / 4)
+      begin = match - kLineShown / 4;
     auto line = block_.substr(begin, std::min(kLineShown, line_end_ - begin));
     if (line.ends_with('\r')) line.remove_suffix(1);
     return line;

@@ -1,6 +1,6 @@
-// Signatures: what a line of a log means, as data. Each is a pattern with the causes it points to and an example of
-// our own. Called by the diagnosis; their needles are
-// looked for all at once over large blocks. Pure, and total on hostile bytes.
+// Signatures: what a line of a log means, as data. Each is a pattern with the causes it points to and an
+// example of our own. Called by the diagnosis; their needles are looked for all at once over large blocks.
+// Pure, and total on hostile bytes.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,11 @@ struct Points {
 
 struct Signature {
   std::string_view id;
-  /// The causes it points to, likeliest first; percent 0 ends the list. None: a symptom, which never is a cause by
-  /// itself but takes part in combinations and is shown.
+  /// The causes it points to, likeliest first; percent 0 ends the list. None: a symptom, which never is a
+  /// cause by itself but takes part in combinations and is shown.
   Points to[3];
-  /// As RE2 takes it, case-insensitive, tried on single lines. Each match must contain a literal word (needles.h);
-  /// rare ones keep the scan fast. "^fact KEY: " reads the node's facts instead of a log.
+  /// As RE2 takes it, case-insensitive, tried on single lines. Each match must contain a literal word
+  /// (needles.h); rare ones keep the scan fast. "^fact KEY: " reads the node's facts instead of a log.
   const char* pattern;
   std::string_view example;
 };
@@ -44,13 +44,14 @@ constexpr std::size_t kLineShown = 512;
 constexpr std::size_t kHitsPerSignature = 3;
 constexpr std::size_t kBlock = 256U << 10;
 
-/// The hits in `text`, by signature and line. Time is linear in the text; memory does not grow with it. A line longer
-/// than a block is seen in pieces.
+/// The hits in `text`, by signature and line. Time is linear in the text; memory does not grow with it. A
+/// line longer than a block is seen in pieces.
 std::vector<Hit> scan(std::string_view text);
 
 // The tables, one file each.
-std::span<const Signature> signatures_service();   // systemd and other supervisors, ports, locks, runtimes
-std::span<const Signature> signatures_gateway();   // OpenClaw: configuration, state, plugins, clients, sessions
+std::span<const Signature> signatures_service();  // systemd and other supervisors, ports, locks, runtimes
+std::span<const Signature>
+signatures_gateway();  // OpenClaw: configuration, state, plugins, clients, sessions
 std::span<const Signature> signatures_provider();  // model providers and chat platforms
 std::span<const Signature> signatures_machine();   // kernel, memory, disks, files, databases
 std::span<const Signature> signatures_network();   // names, routes, TLS, clocks, SSH, clouds, cron, git
