@@ -19,6 +19,7 @@ namespace {
 constexpr double kFurtherEvidence = 0.6;
 /// Facts in words are read by the same signatures as logs, but were written by another hand.
 constexpr double kWordsOfFacts = 0.8;
+constexpr int kClear = 30;
 /// A cause that is not at least this likely explains nothing away.
 constexpr double kExplainsFrom = 0.5;
 
@@ -75,6 +76,9 @@ void put_on(Scales& scales, const Found& found) {
 /// Noisy-or: each piece of evidence alone leaves 1 - p of doubt.
 void weigh(Weighed& side) {
   std::ranges::stable_sort(side.evidence, std::ranges::greater{}, &Evidence::percent);
+  // What speaks clearly is not made more certain by its own words being there.
+  if (!side.evidence.empty() && side.evidence[0].percent >= kClear)
+    std::erase_if(side.evidence, [](const Evidence& e) { return is_weak(e.id); });
   double doubt = 1;
   for (std::size_t i = 0; i < side.evidence.size(); ++i)
     doubt *= 1 - side.evidence[i].percent / 100.0 * (i == 0 ? 1.0 : kFurtherEvidence);

@@ -196,6 +196,8 @@ std::vector<FactSign> signs(const Facts& facts) {
     out.push_back({"answers_while_unit_fails",
                    {{duplicate_supervisor, 66}},
                    fmt::format("health answers {} while the unit fails", *facts.http_probe)});
+  bool unit_fails = facts.exit_code.value_or(0) != 0 || facts.n_restarts.value_or(0) > 3 ||
+                    facts.unit_result == "start-limit-hit" || facts.unit_result == "exit-code";
   if (auto owner = std::string_view(facts.port_owner); !owner.empty()) {
     auto text = "port owner: " + facts.port_owner;
     if (has(owner, "none") || has(owner, "nobody") || has(owner, "free"))
@@ -203,7 +205,8 @@ std::vector<FactSign> signs(const Facts& facts) {
     else if (has(owner, "openclaw") || has(owner, "clawdbot") || has(owner, "moltbot") ||
              has(owner, "gateway") || has(owner, "systemd") || has(owner, "same service") ||
              has(owner, "node"))
-      out.push_back({"port_owner_copy", {{duplicate_supervisor, 66}}, std::move(text)});
+      // Of a service that runs this is as it should be.
+      out.push_back({"port_owner_copy", {{duplicate_supervisor, unit_fails ? 66 : 20}}, std::move(text)});
     else
       out.push_back({"port_owner_stranger", {{port_conflict, 66}}, std::move(text)});
   }

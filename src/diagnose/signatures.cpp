@@ -20,7 +20,7 @@ std::span<const Signature> signatures() {
   static const auto all = [] {
     std::vector<Signature> rows;
     for (auto table : {signatures_service(), signatures_gateway(), signatures_provider(),
-                       signatures_machine(), signatures_network(), signatures_facts()})
+                       signatures_machine(), signatures_network(), signatures_weak(), signatures_facts()})
       rows.insert(rows.end(), table.begin(), table.end());
     return rows;
   }();
@@ -59,7 +59,7 @@ class Needles {
   Needles() {
     std::map<std::string, std::vector<std::size_t>> all;
     for (std::size_t i = 0; i < signatures().size(); ++i) {
-      auto needles = needles_of(signatures()[i].pattern);
+      auto needles = needles_of(is_weak(signatures()[i].id) ? words_of_failure() : signatures()[i].pattern);
       if (needles.empty()) broken_table(fmt::format("{} has no needle", signatures()[i].id));
       for (auto& needle : needles) all[std::move(needle)].push_back(i);
     }
@@ -159,8 +159,15 @@ constexpr std::size_t kReach = 1024;
 /// block.
 constexpr std::size_t kTriesPerBlock = 48;
 
+/// In a whole log a weak signature is tried so often.
+constexpr std::size_t kTriesOfWeak = 64;
+
 class Scanner {
  public:
+  Scanner() {
+    for (std::size_t i = 0; i < of_.size(); ++i) of_[i].weak = is_weak(signatures()[i].id);
+  }
+
   std::vector<Hit> take() {
     std::ranges::sort(hits_, [](const Hit& a, const Hit& b) {
       return a.signature != b.signature ? a.signature < b.signature : a.line < b.line;
@@ -172,8 +179,10 @@ class Scanner {
     block_ = block;
     line_begin_ = line_end_ = 0;
     line_number_ = lines_before_;
-    for (auto& s : of_) s.tries = 0;
-    for (auto& s : of_) s.looked_to = 0;
+    for (auto& s : of_) {
+      if (!s.weak) s.tries = 0;
+      s.looked_to = 0;
+    }
     auto code = hs_scan(
         needles().database(), block.data(), static_cast<unsigned>(block.size()), 0, scratch(),
         [](unsigned id, unsigned long long, unsigned long long to, unsigned, void* self) {
@@ -190,6 +199,8 @@ class Scanner {
     std::size_t hits = 0;
     std::size_t tries = 0;
     std::size_t looked_to = 0;  // offset in the block
+    bool weak = false;
+    bool done() const { return hits == kHitsPerSignature || tries >= (weak ? kTriesOfWeak : kTriesPerBlock); }
   };
 
   /// Needles come in the order of their ends.
@@ -197,7 +208,7 @@ class Scanner {
     bool wanted = false;
     for (auto signature : needles().owners(needle)) {
       const auto& s = of_[signature];
-      wanted = wanted || (s.hits < kHitsPerSignature && s.tries < kTriesPerBlock && end > s.looked_to);
+      wanted = wanted || (!s.done() && end > s.looked_to);
     }
     if (!wanted) return;
     if (end > line_end_ || line_number_ == lines_before_) find_line(end - 1);
@@ -205,7 +216,7 @@ class Scanner {
     auto stop = std::min(line_end_, end + kReach);
     for (auto signature : needles().owners(needle)) {
       auto& s = of_[signature];
-      if (s.hits == kHitsPerSignature || s.tries == kTriesPerBlock || end <= s.looked_to) continue;
+      if (s.done() || end <= s.looked_to) continue;
       ++s.tries;
       s.looked_to = stop;
       re2::StringPiece window(block_.data() + begin, stop - begin), match;

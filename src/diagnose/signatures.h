@@ -30,6 +30,9 @@ struct Signature {
   std::string_view example;
 };
 
+/// Weak ones order what is otherwise unknown; a scan of a large log soon stops looking for them.
+constexpr bool is_weak(std::string_view id) { return id.starts_with("weak_"); }
+
 /// Every signature of every domain; the index in it is the signature's number.
 std::span<const Signature> signatures();
 std::optional<std::size_t> signature_number(std::string_view id);
@@ -55,6 +58,10 @@ signatures_gateway();  // OpenClaw: configuration, state, plugins, clients, sess
 std::span<const Signature> signatures_provider();  // model providers and chat platforms
 std::span<const Signature> signatures_machine();   // kernel, memory, disks, files, databases
 std::span<const Signature> signatures_network();   // names, routes, TLS, clocks, SSH, clouds, cron, git
-std::span<const Signature> signatures_facts();     // what stands in the node's facts as words
+std::span<const Signature> signatures_weak();      // a subject and a word of failure: never conclusive
+/// A pattern: what each match of a weak signature contains. It is looked for in place of their subjects,
+/// which stand in every line.
+std::string_view words_of_failure();
+std::span<const Signature> signatures_facts();  // what stands in the node's facts as words
 
 }  // namespace meshops::diagnose

@@ -108,7 +108,7 @@ std::span<const Signature> signatures_facts() {
        R"(^fact (git|ahead|behind|branch|remote)[^:\n]*: )",
        "fact ahead: 2"},
       {"fact_job_under_cron",
-       {{cron_environment, 40}},
+       {{cron_environment, 56}},
        R"(^fact (cron|crontab|shell|run_by|scheduler): .*(cron|/bin/sh|PATH))",
        "fact run_by: cron"},
       {"fact_drain",
