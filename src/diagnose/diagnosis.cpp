@@ -7,6 +7,8 @@
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
+#include <utility>
 
 #include "base/text.h"
 #include "diagnose/reasons.h"
@@ -75,7 +77,8 @@ void put_on(Scales& scales, const Found& found) {
 
 /// Noisy-or: each piece of evidence alone leaves 1 - p of doubt.
 void weigh(Weighed& side) {
-  std::ranges::stable_sort(side.evidence, std::ranges::greater{}, &Evidence::percent);
+  std::ranges::sort(side.evidence, {},
+                    [](const Evidence& e) { return std::tuple(-e.percent, e.line, std::string_view(e.id)); });
   // What speaks clearly is not made more certain by its own words being there.
   if (!side.evidence.empty() && side.evidence[0].percent >= kClear)
     std::erase_if(side.evidence, [](const Evidence& e) { return is_weak(e.id); });
@@ -166,9 +169,10 @@ Diagnosis diagnose(const Input& input) {
     for (const auto& remedy : about(hypothesis.cause).remedies) hypothesis.remedies.push_back(remedy.id);
     result.hypotheses.push_back(std::move(hypothesis));
   }
-  std::ranges::stable_sort(result.hypotheses, std::ranges::greater{}, &Hypothesis::score);
+  std::ranges::sort(result.hypotheses, {}, [](const Hypothesis& h) { return std::pair(-h.score, h.cause); });
   if (result.hypotheses.size() > kHypotheses) result.hypotheses.resize(kHypotheses);
-  std::ranges::stable_sort(result.symptoms, {}, &Evidence::line);
+  std::ranges::sort(result.symptoms, {},
+                    [](const Evidence& e) { return std::pair(e.line, std::string_view(e.id)); });
   result.confidence = confidence_of(result.hypotheses);
   return result;
 }

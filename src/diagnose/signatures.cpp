@@ -94,7 +94,9 @@ class Needles {
     constexpr std::size_t kRareFrom = 6;
     std::vector<std::string> by_size;
     for (const auto& [needle, owners] : all) by_size.push_back(needle);
-    std::ranges::stable_sort(by_size, {}, &std::string::size);
+    std::ranges::sort(by_size, [](const auto& a, const auto& b) {
+      return a.size() != b.size() ? a.size() < b.size() : a < b;
+    });
     std::vector<std::string_view> kept;
     for (const auto& needle : by_size) {
       auto inside =
