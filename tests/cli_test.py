@@ -68,6 +68,34 @@ def test_status_without_an_agent_says_how_to_start_one(tmp_path):
     assert "no agent answers" in shown.stderr and "meshops up" in shown.stderr
 
 
+def test_diagnose_names_the_cause_of_a_pasted_log(tmp_path):
+    facts = tmp_path / "facts.json"
+    facts.write_text('{"exit_code": 78, "anything": "else"}')
+    shown = meshops(tmp_path, "diagnose", "--logs", "-", "--state", str(facts), "--format", "json",
+                    input="Refusing to bind gateway to lan without auth.\n")
+    assert shown.returncode == 1
+    said = json.loads(shown.stdout)
+    assert said["schema"] == "meshops.diagnosis/1" and said["hypotheses"][0]["cause"] == "config_startup_guard"
+    assert "config_startup_guard" in meshops(tmp_path, "diagnose", "--logs", "-", input="Refusing to bind without auth.").stdout
+
+
+def test_diagnose_of_nothing_is_good(tmp_path):
+    assert meshops(tmp_path, "diagnose", "--logs", "-", input="all is well\n").returncode == 0
+
+
+def test_diagnose_without_a_log_says_what_is_possible(tmp_path):
+    shown = meshops(tmp_path, "diagnose")
+    assert shown.returncode == 2 and "--logs" in shown.stderr
+
+
+def test_explain_knows_the_causes(tmp_path):
+    assert "duplicate_supervisor" in meshops(tmp_path, "explain").stdout
+    assert "what helps" in meshops(tmp_path, "explain", "disk_full").stdout
+    shown = meshops(tmp_path, "explain", "disk_ful")
+    assert shown.returncode == 2 and "disk_full" in shown.stderr
+    assert meshops(tmp_path, "explain", "--all").stdout == (ROOT / "docs/causes.md").read_text()
+
+
 def test_config_init_writes_a_file_that_is_good_and_is_not_overwritten(tmp_path):
     path = tmp_path / "mesh.toml"
     assert meshops(tmp_path, "config", "init", str(path)).returncode == 0

@@ -60,6 +60,8 @@ std::variant<Run, int> parse(int argc, char** argv, Globals& globals) {
   add_status(app, globals, chosen);
   add_gateway_orders(app, globals, chosen);
   add_discover(app, globals, chosen);
+  add_diagnose(app, globals, chosen);
+  add_explain(app, globals, chosen);
   add_config(app, globals, chosen);
   add_self_description(app, globals, chosen);
   try {

@@ -46,6 +46,8 @@ void add_agent(CLI::App& app, const Globals& globals, Run& chosen);
 void add_status(CLI::App& app, const Globals& globals, Run& chosen);
 void add_gateway_orders(CLI::App& app, const Globals& globals, Run& chosen);  // start stop restart logs
 void add_discover(CLI::App& app, const Globals& globals, Run& chosen);
+void add_diagnose(CLI::App& app, const Globals& globals, Run& chosen);
+void add_explain(CLI::App& app, const Globals& globals, Run& chosen);
 void add_config(CLI::App& app, const Globals& globals, Run& chosen);
 void add_self_description(CLI::App& app, const Globals& globals, Run& chosen);  // version completion man
 

@@ -1,0 +1,157 @@
+// Weak signs: a subject and that something is wrong with it, in any program's words. Alone they never reach a
+// conclusion (see kConclusive); they give an order to what is otherwise unknown, and tip a balance.
+#include "diagnose/signatures.h"
+
+namespace meshops::diagnose {
+
+namespace {
+// Words that say that something is wrong; rare in a healthy log.
+#define MESHOPS_WRONG                                                             \
+  "(fail|unable to|cannot|could not|couldn't|can't| error|error:|missing|not "    \
+  "found|invalid|refuse|denied|rejected"                                          \
+  "|timed out|timeout|unreachable|exceed|exhaust|broken|corrupt|unsupported|not " \
+  "available|unavailable|conflict)"
+#define MESHOPS_WEAK(subject) \
+  "(" subject ")[^\\n]{0,80}" MESHOPS_WRONG "|" MESHOPS_WRONG "[^\\n]{0,80}(" subject ")"
+}  // namespace
+
+std::string_view words_of_failure() { return MESHOPS_WRONG; }
+
+std::span<const Signature> signatures_weak() {
+  using enum Cause;
+  static constexpr Signature kTable[] = {
+      {"weak_supervisor",
+       {{duplicate_supervisor, 20}},
+       MESHOPS_WEAK("second instance|other instance|another instance|already running"),
+       "error: another instance is active"},
+      {"weak_port",
+       {{port_conflict, 22}},
+       MESHOPS_WEAK("\\bport \\d|:\\d{2,5} (is )?in use|\\bbind\\b|listen "),
+       "could not listen on port 8080"},
+      {"weak_bind",
+       {{bind_unreachable, 16}},
+       MESHOPS_WEAK("localhost|127\\.0\\.0\\.1|0\\.0\\.0\\.0|loopback"),
+       "cannot reach 127.0.0.1:9000"},
+      {"weak_lock",
+       {{stale_lock, 26}},
+       MESHOPS_WEAK("\\block(ed|file| file|s)?\\b|\\.lock\\b|\\.pid\\b|pid ?file"),
+       "error: cannot take the lock"},
+      {"weak_stop",
+       {{restart_drain_timeout, 22}},
+       MESHOPS_WEAK("shut ?down|stopping|drain|restart"),
+       "graceful restart failed"},
+      {"weak_unit",
+       {{unit_misconfigured, 20}},
+       MESHOPS_WEAK("\\.service\\b|ExecStart|systemd unit|unit file"),
+       "error: unit file is odd"},
+      {"weak_session_bus",
+       {{user_session_bus, 24}},
+       MESHOPS_WEAK("systemctl --user|dbus|d-bus|user session|loginctl|XDG_RUNTIME_DIR"),
+       "dbus call failed"},
+      {"weak_runtime",
+       {{runtime_mismatch, 22}},
+       MESHOPS_WEAK("node\\.?js|node v|python3?\\b|\\bruntime\\b|interpreter|\\.so\\b|libc"),
+       "error: node.js is odd"},
+      {"weak_install",
+       {{broken_install, 22}},
+       MESHOPS_WEAK("\\bnpm\\b|\\bpnpm\\b|node_modules|\\binstall(ation)?\\b|package|dist/"),
+       "npm failed"},
+      {"weak_config",
+       {{config_schema_invalid, 24}},
+       MESHOPS_WEAK("config(uration)?\\b|\\.json\\b|\\.ya?ml\\b|\\.toml\\b|setting|option"),
+       "invalid setting foo"},
+      {"weak_migration",
+       {{state_migration_blocked, 26}},
+       MESHOPS_WEAK("migrat(e|ion)|schema"),
+       "migration error"},
+      {"weak_version",
+       {{version_skew, 24}},
+       MESHOPS_WEAK("version|upgrade|downgrade|protocol"),
+       "unsupported version 3"},
+      {"weak_secret",
+       {{secret_env_missing, 24}},
+       MESHOPS_WEAK("environment variable|secret|\\benv\\b|credential|api[ _-]?key"),
+       "secret not found"},
+      {"weak_plugin",
+       {{plugin_failure, 26}},
+       MESHOPS_WEAK("plugin|extension|\\bmcp\\b|\\bskill\\b|addon|module"),
+       "plugin unavailable"},
+      {"weak_client",
+       {{client_auth_rejected, 22}},
+       MESHOPS_WEAK("websocket|\\bws\\b|handshake|\\borigin\\b|pairing|control ui|dashboard"),
+       "websocket rejected"},
+      {"weak_channel",
+       {{channel_auth_invalid, 18}, {session_or_channel_stuck, 18}},
+       MESHOPS_WEAK("telegram|discord|slack|whatsapp|signal-cli|matrix|feishu|imessage"),
+       "discord: error"},
+      {"weak_session",
+       {{session_or_channel_stuck, 20}},
+       MESHOPS_WEAK("\\bsession\\b|\\blane\\b|\\bqueue\\b|heartbeat|reconnect"),
+       "session error"},
+      {"weak_provider",
+       {{provider_config_wrong, 18}, {provider_account_refused, 16}, {provider_rate_limited, 14}},
+       MESHOPS_WEAK("anthropic|openai|openrouter|gemini|ollama|\\bllm\\b|\\bmodel\\b|provider"),
+       "provider error"},
+      {"weak_context",
+       {{context_overflow, 24}},
+       MESHOPS_WEAK("\\btokens\\b|context window|\\bprompt\\b|compaction"),
+       "compaction failed"},
+      {"weak_cpu", {{cpu_starvation, 22}}, MESHOPS_WEAK("\\bcpu\\b|load average|scheduler"), "cpu exhausted"},
+      {"weak_memory",
+       {{oom_killer, 22}},
+       MESHOPS_WEAK("\\bmemory\\b|\\boom\\b|\\bswap\\b"),
+       "memory exhausted"},
+      {"weak_limit",
+       {{resource_limit, 24}},
+       MESHOPS_WEAK("\\bthreads?\\b|descriptor|\\bfork\\b|ulimit|inotify|kernel limit"),
+       "thread limit exceeded"},
+      {"weak_disk",
+       {{disk_full, 22}, {storage_fault, 16}},
+       MESHOPS_WEAK("\\bdisk\\b|filesystem|\\bvolume\\b|partition"),
+       "disk error"},
+      {"weak_database", {{sqlite_fault, 22}}, MESHOPS_WEAK("sqlite|database|\\.db\\b"), "database error"},
+      {"weak_permission",
+       {{file_permission, 22}},
+       MESHOPS_WEAK("permission|\\bowner|chmod|chown|read-?only"),
+       "wrong owner: permission error"},
+      {"weak_dns",
+       {{dns_failure, 26}},
+       MESHOPS_WEAK("\\bdns\\b|resolv(e|er|ing|\\.conf)|hostname|nameserver"),
+       "resolver error"},
+      {"weak_network",
+       {{egress_path_broken, 22}},
+       MESHOPS_WEAK("network|proxy|connect(ion|ing)? to|firewall|https://|gateway unreachable"),
+       "connection to api.example failed"},
+      {"weak_tls",
+       {{tls_cert_expired, 24}},
+       MESHOPS_WEAK("certificate|\\bssl\\b|\\btls\\b|x509"),
+       "tls failed"},
+      {"weak_clock",
+       {{clock_skew, 24}},
+       MESHOPS_WEAK("\\bclock\\b|\\bntp\\b|chrony|timestamp"),
+       "timestamp rejected"},
+      {"weak_registry",
+       {{registry_rate_limit, 18}},
+       MESHOPS_WEAK("docker\\.io|\\bpull\\b|registry|manifest"),
+       "registry error"},
+      {"weak_cloud",
+       {{cloud_capacity_quota, 20}},
+       MESHOPS_WEAK("\\bquota\\b|capacity|\\bzone\\b|instance type|machine type"),
+       "capacity exceeded"},
+      {"weak_ssh",
+       {{ssh_access_denied, 24}},
+       MESHOPS_WEAK("\\bsshd?\\b|publickey|authorized_keys|known_hosts"),
+       "ssh failed"},
+      {"weak_cron", {{cron_environment, 24}}, MESHOPS_WEAK("\\bcron\\b|crontab|cron job"), "cron failed"},
+      {"weak_git",
+       {{git_history_diverged, 22}},
+       MESHOPS_WEAK("\\bgit\\b|\\bmerge\\b|rebase|\\bpush\\b|origin/"),
+       "git failed"},
+  };
+  return kTable;
+}
+
+#undef MESHOPS_WEAK
+#undef MESHOPS_WRONG
+
+}  // namespace meshops::diagnose
