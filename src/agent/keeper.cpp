@@ -80,7 +80,7 @@ Supervision::Rules rules_for(const Mesh& mesh, const Adapter& adapter) {
 }
 }  // namespace
 
-Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine)
+Keeper::Keeper(const GatewaySpec& spec, const Mesh& mesh, Machine& machine)
     : Keeper(spec, mesh, machine, read_remembered(machine, spec)) {}
 
 Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Remembered remembered)

@@ -25,7 +25,7 @@ std::string to_json(const Remembered& remembered);
 
 class Keeper {
  public:
-  Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine);
+  Keeper(const GatewaySpec& spec, const Mesh& mesh, Machine& machine);
   ~Keeper();
   /// Whether an agent on this machine has kept it before.
   static bool remembers(Machine& machine, const GatewaySpec& spec);

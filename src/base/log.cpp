@@ -70,6 +70,7 @@ void to_journal(Level level, std::string_view event, std::string_view sentence,
     entries.push_back(fmt::format("MESHOPS_{}={}", upper, value));
   }
   std::vector<iovec> parts;
+  parts.reserve(entries.size());
   for (auto& e : entries) parts.push_back({e.data(), e.size()});
   ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }

@@ -14,7 +14,7 @@ Discovery discover_here(const Mesh& mesh) {
   boost::asio::io_context loop{1};
   auto machine = local_machine(loop.get_executor(), mesh);
   Discovery found;
-  boost::asio::co_spawn(loop, discover(*machine), [&](std::exception_ptr, Discovery result) {
+  boost::asio::co_spawn(loop, discover(*machine), [&](const std::exception_ptr&, Discovery result) {
     found = std::move(result);
     loop.stop();
   });

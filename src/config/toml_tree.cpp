@@ -185,7 +185,7 @@ struct Wording {
   std::string_view scope;
   std::string_view reason;
   std::string_view say;
-  std::string_view hint = "";
+  std::string_view hint;
 };
 constexpr Wording kWordings[] = {
     {"string", "end-of-file", "a text that never ends, expected its closing quote"},

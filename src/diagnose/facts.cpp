@@ -82,7 +82,8 @@ std::optional<std::uint64_t> bytes(const Json& value) {
 void add_words(std::string& words, const std::string& key, const Json& value, int depth) {
   if (words.size() > kFactsLimit) return;
   if (value.is_object() && depth < 8) {
-    for (const auto& [name, inner] : value.items()) add_words(words, key + "." + name, inner, depth + 1);
+    for (const auto& [name, inner] : value.items())
+      add_words(words, fmt::format("{}.{}", key, name), inner, depth + 1);
     return;
   }
   auto text = words_of(value);
