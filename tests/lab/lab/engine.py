@@ -73,6 +73,11 @@ class Engine:
                 self.process.kill()
                 self.process.wait(10)
         self._log.close()
+        # The engine keeps a handle on the network that its containers shared; the directory goes with the lab.
+        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+            where = line.split()[1]
+            if where.startswith(f"{self.dir}/"):
+                run(["umount", "-l", where], check=False)
 
 
 def _cgroup_root(path):
