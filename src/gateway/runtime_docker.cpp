@@ -73,6 +73,16 @@ class DockerRuntime final : public Runtime {
 
  private:
   asio::awaitable<void> changed(const ContainerInfo& info) {
+    // It waits for the engine in the middle: a second look must not tell the start before the first has told
+    // the end.
+    if (changing_) co_return;
+    changing_ = true;
+    std::weak_ptr<int> alive = alive_;
+    co_await tell_change(info);
+    if (!alive.expired()) changing_ = false;
+  }
+
+  asio::awaitable<void> tell_change(const ContainerInfo& info) {
     bool up = (info.state == "running" || info.state == "paused") && info.pid > 0;
     if (up && info.pid == pid_) co_return;
     if (pid_ != 0) {
@@ -128,6 +138,7 @@ class DockerRuntime final : public Runtime {
   std::optional<WallTime> log_seen_;  // up to here
   pid_t pid_ = 0;
   bool end_is_ours_ = false;  // we asked for its end
+  bool changing_ = false;     // changed() is at it
 };
 
 }  // namespace

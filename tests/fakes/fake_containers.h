@@ -12,10 +12,11 @@ namespace meshops {
 
 class FakeContainers final : public Containers {
  public:
-  std::map<std::string, ContainerInfo> containers;  // by name
-  std::optional<Error> refusal;                     // of everything
-  std::vector<std::string> orders;                  // "start bot", "kill bot 9"
-  bool person_asked = false;                        // for the last end
+  std::map<std::string, ContainerInfo> containers;          // by name
+  std::optional<Error> refusal;                             // of everything
+  std::vector<std::string> orders;                          // "start bot", "kill bot 9"
+  bool person_asked = false;                                // for the last end
+  std::function<boost::asio::awaitable<void>()> meanwhile;  // while it is asked how something ended
   pid_t next_pid = 2000;
 
   ContainerInfo& has(const std::string& name, std::string state = "running", pid_t pid = 0) {
@@ -57,6 +58,7 @@ class FakeContainers final : public Containers {
     co_return ok();
   }
   boost::asio::awaitable<Result<bool>> end_was_asked(std::string, WallTime, WallTime) override {
+    if (auto now = std::exchange(meanwhile, {})) co_await now();
     co_return person_asked;
   }
   boost::asio::awaitable<Result<std::string>> logs(std::string, std::size_t) override { co_return ""; }

@@ -61,6 +61,15 @@ TEST_F(DockerRuntimeTest, OurOwnSignalIsNobodysWish) {
   EXPECT_EQ(events.back().kind, Kind::exited);
 }
 
+TEST_F(DockerRuntimeTest, ALookInTheMiddleOfAnEndDoesNotTellTheNextStartBeforeIt) {
+  machine.the_containers.meanwhile = [this]() -> boost::asio::awaitable<void> { co_await runtime->view(); };
+  machine.the_containers.containers["bot"].pid = 999'999'998;  // the engine itself has restarted it
+  test::run(runtime->view());
+  std::vector<Kind> kinds;
+  for (const auto& e : events) kinds.push_back(e.kind);
+  EXPECT_EQ(kinds, (std::vector{Kind::started, Kind::exited, Kind::started}));
+}
+
 TEST_F(DockerRuntimeTest, AfterANewStartAPersonsWishCountsAgain) {
   ASSERT_TRUE(test::run(runtime->kill_now()));
   ends(137);
