@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -202,12 +203,11 @@ std::string to_json(const Diagnosis& diagnosis) {
                                  {"confidence", text(diagnosis.confidence)}};
   json["hypotheses"] = nlohmann::ordered_json::array();
   for (const auto& h : diagnosis.hypotheses) {
-    nlohmann::ordered_json one = {
-        {"cause", text(h.cause)},
-        {"title", about(h.cause).title},
-        {"score", static_cast<double>(static_cast<int>(h.score * 1000 + 0.5)) / 1000},
-        {"evidence", json_of(h.evidence)},
-        {"against", json_of(h.against)}};
+    nlohmann::ordered_json one = {{"cause", text(h.cause)},
+                                  {"title", about(h.cause).title},
+                                  {"score", std::round(h.score * 1000) / 1000},
+                                  {"evidence", json_of(h.evidence)},
+                                  {"against", json_of(h.against)}};
     one["explains"] = nlohmann::ordered_json::array();
     for (auto cause : h.explains) one["explains"].push_back(text(cause));
     one["remedies"] = nlohmann::ordered_json::array();

@@ -14,8 +14,6 @@ std::string reason(std::string_view text) {
   return printable(without_keys(text.substr(0, 400))).substr(0, 200);
 }
 
-bool has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
-
 }  // namespace
 
 std::optional<TurnSign> turn_sign(const journal::LogLine& line) {
@@ -31,13 +29,13 @@ std::optional<TurnSign> turn_sign(const journal::LogLine& line) {
       return TurnSign{Kind::succeeded, ""};
     return std::nullopt;
   }
-  if (has(message, "raining")) return std::nullopt;  // a stop or restart refuses turns: nothing is wrong
+  if (message.contains("raining")) return std::nullopt;  // a stop or restart refuses turns: nothing is wrong
   // The chain of fallbacks has come to its end: in words, or (console style "json") in fields.
   if (subsystem.starts_with("model-fallback")) {
     auto decision = line.field("decision");
-    if (decision == "candidate_succeeded" || has(message, "decision=candidate_succeeded"))
+    if (decision == "candidate_succeeded" || message.contains("decision=candidate_succeeded"))
       return TurnSign{Kind::succeeded, ""};
-    if (has(message, "decision=candidate_failed") && has(message, " next=none"))
+    if (message.contains("decision=candidate_failed") && message.contains(" next=none"))
       return TurnSign{Kind::failed, reason(message)};
     if (decision == "candidate_failed" && line.field("fallbackStepFinalOutcome") == "chain_exhausted")
       return TurnSign{Kind::failed, reason(line.field("errorPreview"))};

@@ -1,18 +1,12 @@
 // Logs and facts from a hostile hand: the diagnosis is total and bounded, its answer is printable, and the
 // same input gives the same answer. A zero byte parts the log from the facts.
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "diagnose/diagnosis.h"
+#include "must.h"
 
 using namespace meshops::diagnose;
-
-namespace {
-void must(bool holds) {
-  if (!holds) std::abort();
-}
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(bytes), size);

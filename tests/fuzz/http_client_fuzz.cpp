@@ -1,18 +1,14 @@
 // Bytes as a server answers: whatever they are, the readers end, keep their limits, and say the same however
 // the bytes were cut on their way. The first byte chooses the reader and the cut.
 #include <cstdint>
-#include <cstdlib>
 
+#include "must.h"
 #include "net/http1.h"
 #include "net/websocket.h"
 
 namespace {
 
 using namespace meshops;
-
-void require(bool good) {
-  if (!good) std::abort();
-}
 
 constexpr std::size_t kBodyLimit = 1000;
 
@@ -24,14 +20,14 @@ std::string read_answer(std::string_view bytes, std::size_t cut, bool head) {
     if (!whole) return std::string(whole.error().code());
     if (*whole) {
       auto body = reader.take_body();
-      require(body.size() <= kBodyLimit);
+      must(body.size() <= kBodyLimit);
       return std::to_string(reader.status()) + " " + body;
     }
   }
   auto ended = reader.end();
   if (!ended) return "more";
   auto body = reader.take_body();
-  require(body.size() <= kBodyLimit);
+  must(body.size() <= kBodyLimit);
   return "ended " + body;
 }
 
@@ -46,7 +42,7 @@ std::string read_message(std::string_view bytes, std::size_t cut) {
     auto message = reader.feed(bytes.substr(at, cut));
     if (!message) return std::string(message.error().code());
     if (*message) {
-      require((*message)->size() <= websocket::kMessageLimit);
+      must((*message)->size() <= websocket::kMessageLimit);
       return "message " + **message;
     }
   }
@@ -63,11 +59,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 0:
     case 1: {
       const bool head = (data[0] >> 6) == 1;
-      require(agree(read_answer(bytes, cut, head), read_answer(bytes, bytes.size() + 1, head)));
+      must(agree(read_answer(bytes, cut, head), read_answer(bytes, bytes.size() + 1, head)));
       break;
     }
     case 2:
-      require(agree(read_message(bytes, cut), read_message(bytes, bytes.size() + 1)));
+      must(agree(read_message(bytes, cut), read_message(bytes, bytes.size() + 1)));
       break;
     default: {
       auto url = parse_url(bytes);
@@ -77,9 +73,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       request.target = url->target;
       auto text = http1::request_text(request);
       // What passed as a URL makes one request with one head, whatever stands in it.
-      require(text.has_value());
+      must(text.has_value());
       http1::RequestReader reader(0);
-      require(text->find("\r\n\r\n") == text->size() - 4);
+      must(text->find("\r\n\r\n") == text->size() - 4);
     }
   }
   return 0;

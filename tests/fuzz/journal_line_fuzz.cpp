@@ -1,16 +1,10 @@
 // Log lines and journal exports from a hostile hand: both readers are total, bounded, and a stream that is
 // read in two parts gives the same entries as the whole.
-#include <cstdlib>
 
 #include "formats/journal_line.h"
+#include "must.h"
 
 using namespace meshops::journal;
-
-namespace {
-void must(bool holds) {
-  if (!holds) std::abort();
-}
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(bytes), size);

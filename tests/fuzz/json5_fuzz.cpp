@@ -1,18 +1,14 @@
 // JSON5 from a hostile hand: reading never crashes, what is read prints as JSON that reads the same, and an
 // edit either is refused or does exactly what it says. The last bytes of the input choose the edit.
-#include <cstdlib>
 
 #include "base/text.h"
 #include "formats/json5.h"
+#include "must.h"
 
 using namespace meshops;
 using namespace meshops::json5;
 
 namespace {
-
-void must(bool holds) {
-  if (!holds) std::abort();
-}
 
 /// Bytes from behind, zeros when there are no more.
 struct Choices {

@@ -4,13 +4,7 @@
 
 #include "base/text.h"
 #include "config/mesh.h"
-
-namespace {
-// abort() and not assert(): the fuzzer must see it in every build type.
-void must(bool holds) {
-  if (!holds) __builtin_trap();
-}
-}  // namespace
+#include "must.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace meshops;

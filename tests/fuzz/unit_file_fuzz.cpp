@@ -1,19 +1,13 @@
 // systemd units from a hostile hand: reading is total and every place it names is inside the text.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 
 #include "base/text.h"
 #include "formats/unit_file.h"
+#include "must.h"
 
 using namespace meshops;
 using namespace meshops::systemd;
-
-namespace {
-void must(bool holds) {
-  if (!holds) std::abort();
-}
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(bytes), size);

@@ -13,7 +13,7 @@ from lab import LabError, pid_of, run, wait_until
 from lab.base import die_with_parent
 from lab.core import HERE
 from lab.engine import Engine
-from lab.site import TOKEN
+from lab.site import LIMITS, TOKEN
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("needs_meshops")]
 PORT = 18790
@@ -37,6 +37,7 @@ class Place:
                            self.engine.image(), "/usr/bin/python3", "/opt/openclaw-standin/openclaw.py", "gateway",
                            "--port", str(PORT), timeout=120)
         self.config = self.dir / "mesh.toml"
+        limits = "\n".join(f'{key} = "{value}"' for key, value in LIMITS.items())
         self.config.write_text(f"""
 [mesh]
 name = "docker"
@@ -46,10 +47,7 @@ state_dir = "{self.dir}/state"
 socket = "{self.dir}/agent.sock"
 discover = false
 [limits]
-probe_interval = "1s"
-probe_timeout = "1s"
-backoff_max = "8s"
-backoff_reset = "5s"
+{limits}
 [[node]]
 name = "here"
 address = "127.0.0.1"

@@ -36,12 +36,12 @@ def why_not():
     if missing:
         packages = " ".join(sorted({PROGRAMS[p] for p in missing}))
         return f"the lab needs {', '.join(missing)}: apt-get install {packages}"
-    if not _cgroup2():
+    if not cgroup2():
         return "the lab needs a cgroup v2 mount (cgroup2 in /proc/mounts)"
     return None
 
 
-def _cgroup2():
+def cgroup2():
     for line in Path("/proc/mounts").read_text().splitlines():
         fields = line.split()
         if fields[2] == "cgroup2":
@@ -201,7 +201,7 @@ class Lab:
 
 def _own_cgroup():
     """The cgroup v2 directory to make ours in: the one this process is in, or the nearest that may have children."""
-    mount = _cgroup2()
+    mount = cgroup2()
     own = next((line.partition("::")[2] for line in Path("/proc/self/cgroup").read_text().splitlines()
                 if line.startswith("0::")), "/")
     path = mount / own.lstrip("/")

@@ -9,8 +9,7 @@ import subprocess
 from pathlib import Path
 
 from .base import LabError, die_with_parent, run, wait_until
-
-HERE = Path(__file__).resolve().parent.parent
+from .core import HERE, cgroup2
 
 
 class Engine:
@@ -23,7 +22,7 @@ class Engine:
         self.dir.mkdir()
         self.socket = f"unix://{self.dir}/docker.sock"
         self._log = open(self.dir / "dockerd.log", "ab")
-        cgroup = "/" + str(lab.cgroup.relative_to(_cgroup_root(lab.cgroup))) + "/engine"
+        cgroup = "/" + str(lab.cgroup.relative_to(cgroup2())) + "/engine"
         argv = lab.network.enter(
             "dockerd", "-H", self.socket, "--data-root", self.dir / "data", "--exec-root", self.dir / "exec",
             "--pidfile", self.dir / "dockerd.pid", "--iptables=false", "--ip6tables=false", "--bridge=none",
@@ -78,10 +77,3 @@ class Engine:
             where = line.split()[1]
             if where.startswith(f"{self.dir}/"):
                 run(["umount", "-l", where], check=False)
-
-
-def _cgroup_root(path):
-    """The mount point that a cgroup's path lies below."""
-    while not os.path.ismount(path):
-        path = path.parent
-    return path
