@@ -64,18 +64,7 @@ Step Ladder::see(Instant now, const Sight& sight) {
   if (state_ == State::looking || state_ == State::treating || state_ == State::reviewing ||
       state_ == State::undoing)
     return {};
-  if (!sight.wanted) {
-    // A person stopped it: what proved itself so far stays, what was told is no news any more.
-    auto was = std::exchange(state_, State::well);
-    until_.reset();
-    well_since_.reset();
-    if (was == State::proving && open_) {
-      bool acted = open_->acts;
-      open_.reset();
-      if (acted) return {Step::Act::keep, 0, "a person stopped the gateway before it could prove itself"};
-    }
-    return {};
-  }
+  if (!sight.wanted) return stand_down();
   // A start that goes on is neither good nor bad.
   if (sight.starting && (state_ != State::proving || (until_ && now < *until_))) {
     well_since_.reset();
@@ -108,6 +97,17 @@ Step Ladder::see(Instant now, const Sight& sight) {
     default:
       return {};
   }
+}
+
+/// A person stopped the gateway: what was done stays, what was told is no news any more.
+Step Ladder::stand_down() {
+  state_ = State::well;
+  until_.reset();
+  well_since_.reset();
+  auto open = std::exchange(open_, std::nullopt);
+  if (open && open->acts)
+    return {Step::Act::keep, 0, "a person stopped the gateway before it could prove itself"};
+  return {};
 }
 
 Step Ladder::all_is_well(Instant now) {
@@ -175,6 +175,8 @@ bool Ladder::budget_left(Instant now) {
 
 Step Ladder::diagnosed(Instant now, const Sight& sight, const std::vector<Option>& options,
                        const std::vector<std::string>& causes) {
+  if (state_ != State::looking && state_ != State::reviewing) return {};
+  if (!sight.wanted) return stand_down();
   if (state_ == State::reviewing && open_) {
     // Two faults at once: what was mended is gone from the picture, and something else is in it.
     bool still = std::ranges::find(causes, open_->cause) != causes.end();
@@ -201,8 +203,7 @@ Step Ladder::diagnosed(Instant now, const Sight& sight, const std::vector<Option
     open_.reset();
     return choose(now, sight, options);
   }
-  if (state_ != State::looking) return {};
-  if (sight.trouble == Trouble::none || !sight.wanted) return rest(now, kLookSoon);
+  if (sight.trouble == Trouble::none) return rest(now, kLookSoon);
   trouble_ = sight.trouble;
   return choose(now, sight, options);
 }

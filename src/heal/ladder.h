@@ -128,6 +128,7 @@ class Ladder {
   Duration pause_after_failure() const;
   bool budget_left(Instant now);
   Step all_is_well(Instant now);
+  Step stand_down();
 
   Rules rules_;
   State state_ = State::well;
