@@ -26,8 +26,6 @@ std::string_view text(Trouble trouble) {
       return "ends again and again";
     case Trouble::cannot_start:
       return "cannot be started";
-    case Trouble::hangs:
-      return "hangs again";
     case Trouble::not_ready:
       return "is up but not ready";
     case Trouble::turns_fail:

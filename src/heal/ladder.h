@@ -22,7 +22,6 @@ enum class Trouble {
   refused,       // it ended with an exit that a start cannot mend
   crashing,      // it ends again and again
   cannot_start,  // its start fails before there is a process
-  hangs,         // it had to be ended because it did not answer, and not for the first time
   not_ready,     // its loop turns, but it is not ready
   turns_fail,    // all its layers are good, but its turns fail
   noticed,       // it runs; a standing check found what will bring it down
