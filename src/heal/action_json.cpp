@@ -30,7 +30,7 @@ constexpr std::pair<UnitOrder::Verb, std::string_view> kVerbs[] = {
 Json of(const std::string& text) {
   if (valid_utf8(text)) return text;
   std::string hex;
-  for (unsigned char c : text) hex += fmt::format("{:02x}", c);
+  for (char c : text) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return {{"hex", hex}};
 }
 Json of(const std::filesystem::path& path) { return of(path.string()); }
