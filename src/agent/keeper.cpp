@@ -7,6 +7,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "agent/closeup.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -400,6 +401,17 @@ asio::awaitable<Result<std::string>> Keeper::logs(std::size_t lines) {
   if (!runtime_) co_return fail(trouble_);
   auto text = co_await runtime_->logs(lines);
   co_return text;
+}
+
+asio::awaitable<Result<Json>> Keeper::closeup() {
+  if (!runtime_) co_return fail(trouble_);
+  CloseupOf what{.spec = spec_,
+                 .health = health_,
+                 .last_exit = last_exit_,
+                 .last_exit_at = last_exit_at_,
+                 .state = trouble_.sentence().empty() ? std::string(text(supervision_.phase())) : "unwatched",
+                 .summary = summary()};
+  co_return co_await look_closely(std::move(what), *runtime_, machine_);
 }
 
 asio::awaitable<void> Keeper::leave(Duration limit) {

@@ -47,6 +47,8 @@ class Keeper {
   boost::asio::awaitable<Status> person_stops();
   boost::asio::awaitable<Status> person_restarts();
   boost::asio::awaitable<Result<std::string>> logs(std::size_t lines);
+  /// meshops.closeup/1
+  boost::asio::awaitable<Result<nlohmann::ordered_json>> closeup();
 
   /// Ends what meshops itself runs, politely, and waits (foreground `up` leaving). Other runtimes are left
   /// alone.
