@@ -310,11 +310,10 @@ asio::awaitable<Result<Healer::Finding>> Healer::find(bool record) {
                                         std::max(since_.value_or(wall - kLogBack), wall - kLogBack));
   if (alive.expired()) co_return fail(heal::HealCode::busy, "the agent ends");
   if (!judged) co_return fail(judged.error());
-  auto diagnosis = diagnose::parse_diagnosis(*judged);
-  if (!diagnosis) co_return fail(diagnosis.error());
   if (record && !incident_.empty())
-    (void)records_.incidents.put(incident_, fmt::format("diagnosis-{}.json", looks_), *judged);
-  found.diagnosis = std::move(*diagnosis);
+    (void)records_.incidents.put(incident_, fmt::format("diagnosis-{}.json", looks_),
+                                 diagnose::to_json(*judged));
+  found.diagnosis = std::move(*judged);
   found.plans = plan(found.diagnosis, seen);
   co_return found;
 }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "agent/closeup.h"
 #include "base/log.h"
 #include "base/text.h"
 

@@ -154,6 +154,9 @@ struct Discovered {
   bool running = false;
   /// It runs, failed, or is enabled. What neither runs nor should was put aside by somebody.
   bool expected = false;
+  /// It comes back at the next boot: an enabled unit. Of containers this is not known here.
+  bool enabled = false;
+  pid_t pid = 0;  // its main process; 0: it does not run, or cannot be seen
 };
 /// Looks at units (system and every user's manager it may ask), containers, processes and listeners; one
 /// entry per gateway, seen by whichever of them. What could not be looked at is said in `skipped`.
@@ -164,5 +167,7 @@ struct Discovery {
 boost::asio::awaitable<Discovery> discover(Machine& machine);
 /// True if both describe the same unit, container or listening process.
 bool same_gateway(const GatewaySpec& a, const GatewaySpec& b);
+/// Whether a process is an OpenClaw gateway, by its name and arguments.
+bool is_gateway_process(const ProcessInfo& process);
 
 }  // namespace meshops
