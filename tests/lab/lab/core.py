@@ -22,6 +22,9 @@ from .node import Node
 HERE = Path(__file__).resolve().parent.parent
 REPO = HERE.parent.parent
 REGISTER = Path("/run/meshops-lab")      # one file per run: whom to clean up after if it was killed
+# The stand-in has "openclaw" in its path, as any real install has: that is how units are found.
+STANDIN = [(HERE / f"standin_{part}.py", f"/opt/openclaw-standin/{name}.py") for part, name in (
+    ("gateway", "openclaw"), *((part, f"standin_{part}") for part in ("config", "state", "turns", "http")))]
 PROGRAMS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nft": "nftables", "ip": "iproute2",
             "nsenter": "util-linux", "ssh-keygen": "openssh-client", "journalctl": "systemd"}
 
@@ -109,8 +112,7 @@ class Lab:
         self.network = Network(f"mlab-{self.id}", self.finalizers)
         self.meshops = find_meshops() if meshops == "find" else meshops
         self.openclaw = openclaw_dir() if openclaw == "find" else openclaw
-        # The stand-in has "openclaw" in its path, as any real install has: that is how units are found.
-        self.binds = [(HERE, "/opt/lab"), (HERE / "standin_gateway.py", "/opt/openclaw-standin/openclaw.py")]
+        self.binds = [(HERE, "/opt/lab"), *STANDIN]
         if self.meshops:
             # A copy: a build that goes on beside the tests must not change the binary under them.
             self.meshops = Path(shutil.copy2(self.meshops, self.dir / "meshops"))
