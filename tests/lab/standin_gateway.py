@@ -29,9 +29,13 @@ test can change it without touching a unit, as KEY=VALUE lines in STATE/standin.
   STANDIN_NODE=26.10.0      the Node that it claims to run on; too old a one is refused
   STANDIN_PLUGIN_THROWS     id of a plugin that fails while it loads (it starts without it)
   STANDIN_PLUGIN_CRASHES    id of a plugin that takes the gateway with it; both while plugins.entries.ID is enabled
+  STANDIN_MIGRATION=blocked a start-up migration refuses until `doctor --fix` has run once
+  STANDIN_MISSING_MODULE    name of a file that its installation lacks
+  STANDIN_SAYS              a line that it logs as an error every second while it is ready
   STANDIN_TELEGRAM=409      what Telegram answers to channels.telegram: 409 (another poller elsewhere), 401
   STANDIN_TELEGRAM_SECONDS=2  and how often it polls (the real one: 30); two of one machine and token conflict by
                               themselves
+  STANDIN_CLI_SECONDS=0     how long its tools take before they do anything (the real ones: 2 to 40)
   STANDIN_VERSION=2026.9.6
 Read for each turn:
   STANDIN_MODEL_FAILS       "MODEL STATUS TEXT; …": what its provider answers for a model (* for all)
@@ -67,6 +71,16 @@ from standin_turns import Turns
 
 DEFAULT_PORT = 18789
 OLDEST_NODE = [24, 16]
+BLOCKED_MIGRATION = """OpenClaw startup migrations did not complete cleanly; refusing to report the gateway ready.
+- Left legacy sessions in place because the target already exists: {state}/agents/main/sessions
+gateway requires state migration. Stop the service and run `openclaw doctor --fix`."""
+MODULE = """node:internal/modules/esm/resolve:275
+    throw new ERR_MODULE_NOT_FOUND(
+          ^
+
+Error [ERR_MODULE_NOT_FOUND]: Cannot find module '/opt/openclaw/node_modules/openclaw/dist/{name}' imported from \
+/opt/openclaw/node_modules/openclaw/dist/index.js
+  code: 'ERR_MODULE_NOT_FOUND'"""
 ABORTED = """
 <--- Last few GCs --->
 
@@ -182,6 +196,8 @@ class Gateway:
         if configuration.numbers(node)[:2] < OLDEST_NODE:
             raise Refused(f"openclaw: Node {node}: node:sqlite is unavailable; use 24.16+/26.1+ or a build with the "
                           "fix.", FAILED)
+        if self.setting("MISSING_MODULE"):
+            raise Refused(MODULE.format(name=self.setting("MISSING_MODULE")), FAILED)
         self.json_console, self.log_file = False, None
         reasons = configuration.restore_from_backup(self.path, self.database)
         if reasons:
@@ -193,6 +209,11 @@ class Gateway:
         gateway = self.config["gateway"]
         auth = gateway.get("auth") if isinstance(gateway.get("auth"), dict) else {}
         self.token = os.environ.get("OPENCLAW_GATEWAY_TOKEN") or auth.get("token")
+        if isinstance(self.token, dict):                 # a SecretRef
+            self.token = os.environ.get(self.token.get("id", ""))
+            if not self.token:
+                raise Refused("[SECRETS_DEGRADED] cold gateway:ingress-auth: secret reference was not found.\n"
+                              "Gateway failed to start: Startup failed: required secrets are unavailable.", FAILED)
         self.bind = gateway.get("bind", "loopback")
         if self.bind not in ("loopback", "auto") and (auth.get("mode") == "none" or not self.token):
             raise Refused(f"Refusing to bind gateway to {self.bind} without auth.")
@@ -344,6 +365,8 @@ class Gateway:
         unclean = self.database.boot()
         configuration.refuse_invalid(self.path, self.config, self.lines)
         self.agents.check()
+        if self.setting("MIGRATION") == "blocked" and not (self.state / "state" / "migrated").exists():
+            raise Refused(BLOCKED_MIGRATION.format(state=self.state))
         if unclean >= BREAKER_BOOTS:
             self.log(f"gateway restart-loop breaker tripped: {unclean} unclean boot(s) within "
                      f"{BREAKER_WINDOW_MS}ms; suppressing channel/provider account auto-start. Inspect the stability "
@@ -383,6 +406,8 @@ class Gateway:
             wanted.append(self.block())
         if self.setting("LEAK_MB_PER_S"):
             wanted.append(self.leak())
+        if self.setting("SAYS"):
+            wanted.append(self.say(self.setting("SAYS")))
         telegram = (self.config.get("channels") or {}).get("telegram") or {}
         if channels and telegram.get("botToken") and telegram.get("enabled", True):
             wanted.append(self.telegram(telegram["botToken"]))
@@ -396,6 +421,11 @@ class Gateway:
         while True:
             await asyncio.sleep(float(self.setting("BLOCK_EVERY", 15)))
             time.sleep(float(self.setting("BLOCK_SECONDS")))
+
+    async def say(self, line):
+        while True:
+            self.log(line, "error")
+            await asyncio.sleep(1)
 
     async def leak(self):
         while True:
@@ -569,7 +599,10 @@ class Arguments:
 def tool(words):
     """The gateway's own tools: an exit code, or None when `words` ask for the gateway itself."""
     state, path = configuration.config_path()
-    version, database = Settings(state).version, Database(state, path)
+    setting, database = Settings(state), Database(state, path)
+    version = setting.version
+    if words[:1] in (["config"], ["doctor"]):
+        time.sleep(float(setting("CLI_SECONDS", 0)))
     match words:
         case ["config", "validate", *options]:
             return configuration.validate(path, "--json" in options)
@@ -608,6 +641,8 @@ def doctor(state, path, version, database):
     except Refused as refused:
         print(refused)
         return FAILED
+    if (state / "state").is_dir():
+        (state / "state" / "migrated").touch()
     return configuration.doctor_config(path, version, database)
 
 

@@ -148,6 +148,7 @@ class Front:
                 problem = self.refuse_connect(params)
                 if problem:
                     code, close, reason = problem
+                    self.gateway.log(f"closed before connect conn=1 code={close} reason={reason}", "warn", "gateway/ws")
                     reply(False, error={"code": code, "message": reason})
                     send(writer, 8, close.to_bytes(2, "big") + reason.encode())
                     await writer.drain()
