@@ -3,11 +3,9 @@
 
 The lab starts it in nodes where the real gateway would cost 17 s of CPU; its unit tests and the demo start it
 directly. One process, standard library only, no CPU when idle. It never talks to anything but its own port.
-Beside it lie standin_config.py (openclaw.json), standin_state.py (databases, locks), standin_turns.py (models) and
-standin_http.py (its port).
-
-Like the real one it is also a tool: `config validate [--json]`, `config schema`, `config set KEY VALUE`,
-`doctor [--fix] [--non-interactive]`, `doctor --lint --json`, `--version`.
+Beside it lie standin_config.py (openclaw.json), standin_state.py (databases, locks), standin_turns.py (models),
+standin_http.py (its port) and standin_tools.py (its commands), in a node also standin_package.json as package.json and
+standin_node.sh as bin/node.
 
 It reads openclaw.json as the gateway does (OPENCLAW_CONFIG_PATH, else OPENCLAW_STATE_DIR/openclaw.json, else
 ~/.openclaw/openclaw.json). How it misbehaves is set by STANDIN_* variables, in the environment or, so that a
@@ -63,9 +61,10 @@ import time
 from pathlib import Path
 
 import standin_config as configuration
+import standin_tools
 from standin_config import CLEAN, CONFIG, FAILED, Refused
 from standin_http import Front
-from standin_state import (BREAKER_BOOTS, BREAKER_WINDOW_MS, CONTENTION, AgentDatabases, Database, Locks, clear_stale,
+from standin_state import (BREAKER_BOOTS, BREAKER_WINDOW_MS, AgentDatabases, Database, Locks, Settings, clear_stale,
                            listeners)
 from standin_turns import Turns
 
@@ -112,31 +111,6 @@ def take_the_name():
 def under_systemd():
     return any(os.environ.get(name) for name in
                ("OPENCLAW_SYSTEMD_UNIT", "INVOCATION_ID", "SYSTEMD_EXEC_PID", "JOURNAL_STREAM"))
-
-
-class Settings:
-    """STANDIN_* of the environment and of STATE/standin.env."""
-
-    def __init__(self, state):
-        self.path, self.values = state / "standin.env", {}
-        self.read()
-
-    def read(self):
-        self.values = {k: v for k, v in os.environ.items() if k.startswith("STANDIN_")}
-        try:
-            for line in self.path.read_text().splitlines():
-                key, equals, value = line.partition("=")
-                if equals and not key.startswith("#"):
-                    self.values[key.strip()] = value.strip()
-        except OSError:
-            pass
-
-    def __call__(self, name, default=None):
-        return self.values.get(f"STANDIN_{name}", default)
-
-    @property
-    def version(self):
-        return self("VERSION", "2026.9.6")
 
 
 class Gateway:
@@ -596,61 +570,11 @@ class Arguments:
         return int(found[0]) if found else None
 
 
-def tool(words):
-    """The gateway's own tools: an exit code, or None when `words` ask for the gateway itself."""
-    state, path = configuration.config_path()
-    setting, database = Settings(state), Database(state, path)
-    version = setting.version
-    if words[:1] in (["config"], ["doctor"]):
-        time.sleep(float(setting("CLI_SECONDS", 0)))
-    match words:
-        case ["config", "validate", *options]:
-            return configuration.validate(path, "--json" in options)
-        case ["config", "schema", *_]:
-            print(json.dumps(configuration.json_schema()))
-            return CLEAN
-        case ["config", "set", key, value, *_]:
-            return configuration.set_value(path, key, value, version, database)
-        case ["doctor", *options] if "--lint" in options:
-            return lint(path)
-        case ["doctor", *options] if "--fix" in options:
-            return doctor(state, path, version, database)
-    return None
-
-
-def lint(path):
-    try:
-        found = [issue.shown() for issue in configuration.issues(configuration.Json5(path.read_text()).value)]
-    except (OSError, ValueError) as e:
-        found = [{"path": "<root>", "message": str(e)}]
-    findings = [{"checkId": "core/doctor/config-valid", "severity": "error", "message": f["message"],
-                 "path": f["path"]} for f in found]
-    print(json.dumps({"schemaVersion": 1, "ok": not findings, "checksRun": 35, "findings": findings}))
-    return FAILED if findings else CLEAN
-
-
-def doctor(state, path, version, database):
-    """`doctor --fix`: with the gateway stopped, only what the real one repairs."""
-    if Locks(state, path).owner():
-        print(CONTENTION, file=sys.stderr)
-        return FAILED
-    try:
-        if database.path.exists():
-            database.open()
-        AgentDatabases(state).check()
-    except Refused as refused:
-        print(refused)
-        return FAILED
-    if (state / "state").is_dir():
-        (state / "state" / "migrated").touch()
-    return configuration.doctor_config(path, version, database)
-
-
 def main():
     if "--version" in sys.argv:
         print(f"OpenClaw {os.environ.get('STANDIN_VERSION', '2026.9.6')} (standin)")
         return CLEAN
-    code = tool(sys.argv[1:])
+    code = standin_tools.run(sys.argv[1:])
     if code is not None:
         return code
     gateway = Gateway(Arguments(sys.argv[1:]))

@@ -31,6 +31,31 @@ def start_time(pid):
         return None
 
 
+class Settings:
+    """STANDIN_* of the environment and of STATE/standin.env."""
+
+    def __init__(self, state):
+        self.path, self.values = state / "standin.env", {}
+        self.read()
+
+    def read(self):
+        self.values = {k: v for k, v in os.environ.items() if k.startswith("STANDIN_")}
+        try:
+            for line in self.path.read_text().splitlines():
+                key, equals, value = line.partition("=")
+                if equals and not key.startswith("#"):
+                    self.values[key.strip()] = value.strip()
+        except OSError:
+            pass
+
+    def __call__(self, name, default=None):
+        return self.values.get(f"STANDIN_{name}", default)
+
+    @property
+    def version(self):
+        return self("VERSION", "2026.9.6")
+
+
 class Database:
     """state/openclaw.sqlite: boots, and which configuration was last accepted. Made at the first start."""
 
@@ -44,6 +69,8 @@ class Database:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as e:
+            if e.errno == 28:
+                raise not_open() from None
             raise Refused(f"Gateway failed to start: {_code(e)}: {_words(e)}, mkdir '{folder}' | "
                           f"gateway.maintenance_required | {_code(e)}.\n{MAINTENANCE}") from None
         try:
@@ -53,6 +80,8 @@ class Database:
         except FileNotFoundError:
             pass
         except OSError as e:
+            if e.errno == 28:
+                raise not_open() from None
             raise Refused(f"shared state database is unreadable at {self.path}: {_code(e)}: {_words(e)}, stat "
                           f"'{self.path}'\n{MAINTENANCE}") from None
         trouble = damage(self.path)
@@ -184,7 +213,14 @@ class AgentDatabases:
             # SQLite may stumble over its -shm first ("disk I/O error"); the real one holds its files open and meets
             # the full disk itself.
             space = os.statvfs(self.folder.parent)
-            return "database or disk is full" if space.f_bavail == 0 or space.f_favail == 0 else str(e)
+            if space.f_bavail == 0 or space.f_favail == 0:
+                return "database or disk is full"
+            try:
+                os.close(os.open(self.folder, os.O_RDONLY))
+            except OSError as limit:
+                if limit.errno == 24:
+                    return f"EMFILE: too many open files, open '{path}'"
+            return str(e)
         return None
 
     @staticmethod
@@ -266,6 +302,8 @@ class Locks:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as e:
+            if e.errno == 28:
+                raise not_open() from None
             raise Refused(f"Gateway failed to start: {_code(e)}: {_words(e)}, mkdir '{folder}' | "
                           f"gateway.maintenance_required | {_code(e)}.\n{MAINTENANCE}") from None
         if self.owner():

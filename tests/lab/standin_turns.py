@@ -11,6 +11,7 @@ import time
 
 # status -> (reason, tries on the same model, the answer's status and type when no candidate is left)
 REFUSALS = {
+    0: ("timeout", 9, "502 Bad Gateway", "api_error"),   # no answer at all: the text says why
     401: ("auth", 1, "401 Unauthorized", "authentication_error"),
     402: ("billing", 1, "402 Payment Required", "billing_error"),
     403: ("auth", 1, "403 Forbidden", "permission_error"),
@@ -35,7 +36,7 @@ class Turns:
         self.active = 0
 
     def failures(self):
-        """{model: (status, text)} of STANDIN_MODEL_FAILS: "MODEL STATUS TEXT; …", MODEL may be *."""
+        """{model: (status, text)} of STANDIN_MODEL_FAILS: "MODEL STATUS TEXT; …", MODEL may be *, STATUS 0 for none."""
         found = {}
         for part in (self.setting("MODEL_FAILS") or "").split(";"):
             words = part.split(None, 2)
@@ -85,8 +86,8 @@ class Turns:
             await self.refused(model, status, text, i, len(candidates), last)
             if last:
                 _, _, answer, kind = REFUSALS.get(status, ("unclassified", 1, "500 Internal Server Error", "api_error"))
-                self.fail(f"FailoverError: {status} {text}")
-                return error(answer, "upstream provider error" if status >= 500 else f"{status} {text}", kind)
+                self.fail(f"FailoverError: {_shown(status, text)}")
+                return error(answer, "upstream provider error" if answer.startswith("502") else _shown(status, text), kind)
         if i:
             self.decision("candidate_succeeded", candidates[0], model, i + 1, len(candidates), level="info")
         trouble = self.keep()
@@ -123,8 +124,8 @@ class Turns:
                       {"windowType": "cooldown", "cooldownUntil": _in(30)})
             self.log("auth profile failure state updated", "warn", "agents/auth-profiles",
                      event="auth_profile_failure_state_updated", provider=provider, reason=reason, errorCount=1, **window)
-        self.decision("candidate_failed", self.candidates()[0], model, i + 1, total, reason=reason, status=status,
-                      errorPreview=f"{status} {text}", fallbackStepFromFailureReason=reason,
+        self.decision("candidate_failed", self.candidates()[0], model, i + 1, total, reason=reason,
+                      **({"status": status} if status else {}), errorPreview=_shown(status, text), fallbackStepFromFailureReason=reason,
                       **({"fallbackStepFinalOutcome": "chain_exhausted"} if last else {}))
         if status == 404 and not last:
             self.log(f'Model "{model}" not found. Fell back to "{self.candidates()[i + 1]}".', "warn", "agent/embedded")
@@ -140,6 +141,10 @@ class Turns:
                   {"index": 0, "delta": {}, "finish_reason": "stop"}]
         lines = [json.dumps({**base, "object": "chat.completion.chunk", "choices": [c]}) for c in chunks]
         return "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"]).encode()
+
+
+def _shown(status, text):
+    return f"{status} {text}" if status else text
 
 
 def _in(seconds):

@@ -34,7 +34,7 @@ class Place:
         self.engine.docker("create", "--name", NAME, "--network", "host", "--stop-timeout", "20",
                            "-v", f"{self.state}:/root/.openclaw", "-e", "HOME=/root",
                            *(word for file, path in STANDIN for word in ("-v", f"{file}:{path}:ro")),
-                           self.engine.image(), "/usr/bin/python3", "/opt/openclaw-standin/openclaw.py", "gateway",
+                           self.engine.image(), "/usr/bin/python3", "/opt/openclaw-standin/openclaw.mjs", "gateway",
                            "--port", str(PORT), timeout=120)
         self.config = self.dir / "mesh.toml"
         limits = "\n".join(f'{key} = "{value}"' for key, value in LIMITS.items())

@@ -536,6 +536,42 @@ def test_a_full_disk_fails_turns_but_not_readiness_and_refuses_the_next_start(st
         subprocess.run(["umount", "-l", tmp_path / "state"], check=True)
 
 
+def test_a_snapshot_of_a_live_database_can_be_restored_and_a_damaged_one_cannot(standin, tmp_path):
+    gateway = standin().ready()
+    made = gateway.tool("backup", "sqlite", "create", "--global", "--repository", str(tmp_path / "backups"))
+    folder = Path(json.loads(made.stdout)["snapshotPath"])
+    assert json.loads((folder / "manifest.json").read_text())["database"] == {"role": "global"}
+    target = tmp_path / "restored.sqlite"
+    assert gateway.tool("backup", "sqlite", "restore", str(folder), "--target", str(target)).returncode == 0
+    with sqlite3.connect(target) as db:
+        assert db.execute("SELECT count(*) FROM gateway_boot_lifecycle").fetchone() == (1,)
+    assert gateway.tool("backup", "sqlite", "restore", str(folder), "--target", str(target)).returncode == 1, "not over it"
+    corrupted(folder / "database.sqlite")
+    other = tmp_path / "other.sqlite"
+    assert gateway.tool("backup", "sqlite", "restore", str(folder), "--target", str(other)).returncode == 1
+    assert not other.exists()
+
+
+def test_an_archive_holds_the_whole_state_under_its_paths(standin, tmp_path):
+    gateway = standin().ready()
+    gateway.turn()
+    made = gateway.tool("backup", "create", "--output", str(tmp_path / "b"), "--verify", "--json")
+    archive = Path(json.loads(made.stdout)["archivePath"])
+    target = tmp_path / "tree"
+    assert gateway.tool("backup", "restore", str(archive), "--target", str(target)).returncode == 0
+    inside = target / archive.name.removesuffix(".tar.gz") / "payload" / "posix" / gateway.state.relative_to("/")
+    assert (inside / "openclaw.json").read_bytes() == gateway.path.read_bytes()
+    assert (inside / "agents/main/agent/openclaw-agent.sqlite").read_bytes()[:15] == b"SQLite format 3"
+
+
+def test_node_wrapper_takes_nodes_options_and_becomes_the_gateway(standin):
+    gateway = standin()
+    gateway.end()
+    run = subprocess.run([HERE / "standin_node.sh", "--max-old-space-size=96", HERE / "standin_gateway.py", "gateway"],
+                         env=gateway.env, capture_output=True, text=True, timeout=15, stdin=subprocess.DEVNULL)
+    assert run.returncode == -signal.SIGABRT and "JavaScript heap out of memory" in run.stderr
+
+
 # -- processes and ports
 
 

@@ -22,9 +22,10 @@ from .node import Node
 HERE = Path(__file__).resolve().parent.parent
 REPO = HERE.parent.parent
 REGISTER = Path("/run/meshops-lab")      # one file per run: whom to clean up after if it was killed
-# The stand-in has "openclaw" in its path, as any real install has: that is how units are found.
-STANDIN = [(HERE / f"standin_{part}.py", f"/opt/openclaw-standin/{name}.py") for part, name in (
-    ("gateway", "openclaw"), *((part, f"standin_{part}") for part in ("config", "state", "turns", "http")))]
+# The stand-in lies in a node as an install of the real one does: that is how units, versions and tools are found.
+STANDIN = [(HERE / f"standin_{name}", f"/opt/openclaw-standin/{path}") for name, path in (
+    ("gateway.py", "openclaw.mjs"), ("package.json", "package.json"), ("node.sh", "bin/node"),
+    *((f"{part}.py", f"standin_{part}.py") for part in ("config", "state", "turns", "http", "tools")))]
 PROGRAMS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nft": "nftables", "ip": "iproute2",
             "nsenter": "util-linux", "ssh-keygen": "openssh-client", "journalctl": "systemd"}
 

@@ -20,33 +20,38 @@ MODEL = "lab/ok-model"
 class Patient(Site):
     def __init__(self, node, gateway="standin", runtime="systemd-system", limits=None):
         super().__init__(node, gateway, runtime, limits)
-        self.agent = False
+        self.agent = self._installed = False
         self.began = self.own_start = 0.0
         self._after = []                             # what takes the fault's traces away, last first
 
     # -- between two faults
 
-    def reset(self, agent=False, consent=(), prepare=None, start=True, **settings):
+    def reset(self, agent=False, consent=(), prepare=None, **settings):
         """The node as its owner set it up, and the gateway ready; nothing of the fault before is left."""
-        self.node.systemctl("stop", "meshops-agent.service", check=False)
+        if self.agent:
+            self.node.systemctl("stop", "meshops-agent.service", check=False)
         self._stop_gateway()
         for undo in reversed(self._after):
             undo()
         self._after = []
-        base = f"{HOME}/.config/systemd/user" if self.user else "/etc/systemd/system"
-        self.node.run(f"rm -rf /var/lib/meshops/* {ALERTS} {STATE} {base}/{UNIT}.d", check=False)
+        drop_ins = f"{self.unit_dir()}/{UNIT}.d"
+        hurt = self.node.exists(drop_ins)
+        self.node.run(f"rm -rf /var/lib/meshops/* {ALERTS} {STATE} {drop_ins}", check=False)
         self.write_gateway_config()
         self.settings(**{"start_seconds": 0.2, "bind_tries": 1, "supervised_wait": 0.5, **settings})
         if prepare:
             prepare(self)
         if self.runtime != "process":
-            self.write_gateway_unit()
-            self.node.systemctl("daemon-reload", user=self.user)
+            if hurt or not self._installed:
+                self.write_gateway_unit()
+                self.node.systemctl("daemon-reload", user=self.user)
+                self.node.systemctl("enable", UNIT, user=self.user)
+                self._installed = True
             self.node.systemctl("reset-failed", UNIT, user=self.user, check=False)
         self.agent = agent
         started = time.monotonic()
-        if self.runtime != "process" and start:
-            self.node.systemctl("enable", "--now", UNIT, user=self.user)
+        if self.runtime != "process":
+            self.node.systemctl("start", UNIT, user=self.user)
         if agent:
             wanted = ", ".join(json.dumps(c) for c in consent)
             self.config_extra = (f"\n[heal]\nconsent = [{wanted}]\n{ALERT}"
@@ -54,15 +59,17 @@ class Patient(Site):
             self.node.write(CONFIG, self.mesh_toml(), mode=0o640)
             self.node.write("/etc/systemd/system/meshops-agent.service", self.agent_unit())
             self.node.systemctl("daemon-reload")
-            self.node.systemctl("enable", "--now", "meshops-agent.service")
-        if start:
-            self.node.wait("the gateway's own word that it is ready", lambda: self.http("/readyz") == 200,
-                           self.start_timeout, 0.05)
+            self.node.systemctl("start", "meshops-agent.service")
+        self.node.wait("the gateway's own word that it is ready", lambda: self.http("/readyz") == 200,
+                       self.start_timeout, 0.05)
         self.own_start = time.monotonic() - started
-        if agent and start:
+        if agent:
             self.wait_ready()
         self.mark()
         return self
+
+    def unit_dir(self):
+        return f"{HOME}/.config/systemd/user" if self.user else "/etc/systemd/system"
 
     def _stop_gateway(self):
         if self.runtime == "process":
@@ -82,7 +89,8 @@ class Patient(Site):
 
     def mark(self):
         """From here on is what said(), elapsed() and alerts() tell."""
-        self.began, self._wall = time.monotonic(), time.time()
+        self._cursor = self.node.sh("journalctl -q --sync; journalctl -q -n 0 --show-cursor").rpartition("cursor: ")[2]
+        self.began = time.monotonic()
 
     # -- hurting
 
@@ -110,6 +118,10 @@ class Patient(Site):
             text = text.replace(old, new, 1)
         self.write_text(text)
 
+    def tool(self, *words):
+        """A command of the gateway itself, run as its user."""
+        self.node.run(["env", "OPENCLAW_SERVICE_MARKER=openclaw", *self.command()[:2], *words], user=USER, timeout=120)
+
     def set(self, **parts):
         """Top-level keys of openclaw.json, before the start."""
         self.write_text(json.dumps({**json.loads(self.text()), **parts}, indent=2) + "\n")
@@ -133,8 +145,7 @@ class Patient(Site):
 
     def drop_in(self, text):
         """A person's drop-in for the gateway's unit; the unit is restarted with it."""
-        base = f"{HOME}/.config/systemd/user" if self.user else "/etc/systemd/system"
-        self.node.write(f"{base}/{UNIT}.d/lab.conf", text, owner=self.user or "root")
+        self.node.write(f"{self.unit_dir()}/{UNIT}.d/lab.conf", text, owner=self.user or "root")
         self.node.systemctl("daemon-reload", user=self.user)
         self.bounce()
 
@@ -167,7 +178,7 @@ class Patient(Site):
 
     def said(self):
         """The node's journal since the mark, one message a line."""
-        return self.node.journal("-o", "cat", f"--since=@{self._wall - 0.2:.3f}")
+        return self.node.journal("-q", "-o", "cat", f"--after-cursor={self._cursor}")
 
     def exit_status(self):
         return int(self.systemctl_show("ExecMainStatus") or 0)

@@ -1,6 +1,6 @@
 """Faults of openclaw.json: keys, values, syntax, guards, and who writes it."""
 
-from ..site import HOME, PORT, USER
+from ..site import PORT, USER
 from .row import CONFIG, EVERYWHERE, REAL, Down, Fault, Says
 
 
@@ -33,8 +33,7 @@ def while_running(site):
 
 def written_by_the_gateway(site):
     """The file as the gateway's own tool leaves it: with `meta`, and with a .bak beside it."""
-    site.node.run(["runuser", "-u", USER, "--", "env", f"HOME={HOME}", *site.command()[:2], "config", "set",
-                   "cron.enabled", "false"])
+    site.tool("config", "set", "cron.enabled", "false")
 
 
 def toggled_for_ever(site):

@@ -1,8 +1,8 @@
 """Faults of processes and supervisors: copies, ports, hangs, units, runtimes, memory."""
 
 from ..faults import PortThief
-from ..site import HOME, PORT, STATE, UNIT, USER
-from .row import EVERYWHERE, Down, Fault, Says, Shown, Silent
+from ..site import HOME, PORT, STANDIN, STATE, UNIT, USER
+from .row import EVERYWHERE, Down, Fault, Says, Shown, Silent, TurnsFail
 
 
 def stray_gateway(site, port=PORT, marker=False, stop=True):
@@ -106,12 +106,18 @@ def with_unit(text):
     return lambda site: site.drop_in(text)
 
 
-NODE_GONE = f"[Service]\nExecStart=\nExecStart=/usr/bin/env node /opt/openclaw-standin/openclaw.py gateway --port {PORT}\n"
+def with_heap(mb):
+    return (f"[Service]\nExecStart=\nExecStart={STANDIN}/bin/node --max-old-space-size={mb} {STANDIN}/openclaw.mjs gateway "
+            f"--port {PORT}\n")
+
+
+NODE_GONE = ("[Service]\nEnvironment=PATH=/usr/bin:/bin\nExecStart=\n"
+             f"ExecStart=/usr/bin/env node {STANDIN}/openclaw.mjs gateway --port {PORT}\n")
 GONE = f"[Service]\nExecStart=\nExecStart=/usr/local/bin/openclaw-old gateway --port {PORT}\n"
 CONTENTION = "another OpenClaw process owns gateway-lifecycle"
 PROCESSES = (
     Fault(name="killed", what="its process is killed", inject=killed,
-          effect=Shown(f"journalctl -n 200 -o cat --no-pager | grep -m1 'Main process exited'", "status=9/KILL"), kinds=EVERYWHERE),
+          effect=Down(-9, "code=killed, status=9/KILL"), kinds=EVERYWHERE),
     Fault(name="frozen", what="its process is stopped by a signal", inject=frozen, effect=Silent(),
           causes=("process_hang",), remedies=("drained_restart", "wait_out"), kinds=EVERYWHERE),
     Fault(name="hung-event-loop", what="its event loop blocks for ever", inject=hung, effect=Silent(),
@@ -130,7 +136,7 @@ PROCESSES = (
           effect=Down(1, "Another process is listening on this port."), causes=("port_conflict",), by="person",
           kinds=frozenset({"user"})),
     Fault(name="start-limit", what="systemd has given up on a gateway that would start now", inject=start_limited,
-          effect=Shown(f"systemctl show -P Result {UNIT}", "start-limit-hit"), remedies=("reset_failed",),
+          effect=Shown(f"systemctl is-failed {UNIT}", "failed"), remedies=("reset_failed",),
           only="systemd-system"),
     Fault(name="stop-cut-short", what="TimeoutStopSec is shorter than its drain: systemd kills it at each restart",
           inject=stop_cut_short, effect=Says("State 'stop-sigterm' timed out. Killing."),
@@ -157,19 +163,20 @@ PROCESSES = (
           effect=Down(1, "ERR_MODULE_NOT_FOUND"), causes=("broken_install",), by="person",
           inject=lambda site: (site.settings(missing_module="run-S_R0Bn7l.mjs"), site.bounce())),
     Fault(name="heap-too-small", what="V8's heap limit is too small for a start",
-          inject=with_unit("[Service]\nEnvironment=NODE_OPTIONS=--max-old-space-size=96\n"),
+          inject=with_unit(with_heap(96)),
           effect=Down(-6, "JavaScript heap out of memory"), causes=("node_heap_oom",), by="consent",
           remedies=("raise_heap_limit",), only="systemd-system"),
     Fault(name="memory-grows", what="its memory grows until V8 aborts it",
           inject=lambda site: (site.settings(start_seconds=0.2, leak_mb_per_s=80),
-                               site.drop_in("[Service]\nEnvironment=NODE_OPTIONS=--max-old-space-size=256\n"),
+                               site.drop_in(with_heap(256)),
                                site.node.wait("its growth", lambda: "gateway ready" in site.said(), 15),
                                site.settings(start_seconds=0.2)),
           effect=Down(-6, "JavaScript heap out of memory"), causes=("node_heap_oom",), only="systemd-system",
           remedies=("drained_restart", "raise_heap_limit")),
-    Fault(name="too-few-files", what="LimitNOFILE is too small for its sockets",
-          inject=with_unit("[Service]\nLimitNOFILE=9\n"), effect=Shown(
-              f"for i in $(seq 60); do journalctl -n 300 -o cat --no-pager | grep -om1 'Too many open files' && break; "
-              "sleep 0.2; done", "Too many open files"),
-          causes=("resource_limit",), by="consent", remedies=("raise_limit",), only="systemd-system"),
+    Fault(name="too-few-files", what="LimitNOFILE is too small for its turns",
+          inject=lambda site: (site.drop_in("[Service]\nLimitNOFILE=11\n"),
+                               site.node.wait("its start", lambda: "gateway ready" in site.said(), 15),
+                               site.turn(), site.turn()),
+          effect=TurnsFail("EMFILE: too many open files"), causes=("resource_limit",), by="consent",
+          remedies=("raise_limit",), only="systemd-system"),
 )

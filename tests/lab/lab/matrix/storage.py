@@ -1,6 +1,6 @@
 """Faults of disks, files and databases."""
 
-from ..site import STATE, USER
+from ..site import HOME, STATE, USER
 from .configuration import replaced
 from .row import REAL, Down, Fault, Shown, TurnsFail
 
@@ -74,10 +74,19 @@ def owned_by_root(path, mode="700"):
     return inject
 
 
-def damaged(path, offset=0):
+def backed_up(site):
+    """As an owner with a nightly job: both databases, by the gateway's own tool."""
+    for which in (["--global"], ["--agent", "main"]):
+        site.tool("backup", "sqlite", "create", *which, "--repository", f"{HOME}/openclaw-backups")
+    site.later(lambda: site.node.run(["rm", "-rf", f"{HOME}/openclaw-backups"]))
+
+
+def damaged(path, offset=0, backup=False):
     """Bytes of a database are destroyed while it is stopped."""
     def inject(site):
         site.turn()
+        if backup:
+            backed_up(site)
         site.halt()
         site.node.run(f"dd if=/dev/urandom of={STATE}/{path} bs=512 seek={offset // 512} count=8 conv=notrunc")
         site.start_again()
@@ -85,6 +94,8 @@ def damaged(path, offset=0):
 
 
 def emptied(site):
+    site.turn()
+    backed_up(site)
     site.halt()
     site.node.run(f"rm -f {STATE}/state/openclaw.sqlite-*; truncate -s 0 {STATE}/state/openclaw.sqlite")
     site.start_again()
@@ -119,15 +130,20 @@ STORAGE = (
           causes=("file_permission",), remedies=("correct_ownership",), kinds=frozenset({"real", "user"})),
     Fault(name="state-owned-by-root", what="a command with sudo left state/ to root", inject=owned_by_root("state"),
           effect=Down(78, "EACCES"), causes=("file_permission",), remedies=("correct_ownership",), kinds=REAL),
-    Fault(name="shared-database-header", what="the head of the shared database is destroyed", inject=damaged(SHARED),
-          effect=Down(78, "file is not a database"), causes=("sqlite_fault",), by="person", kinds=REAL),
-    Fault(name="shared-database-pages", what="pages in its middle are destroyed", inject=damaged(SHARED, 4096),
-          effect=Down(78, "database disk image is malformed"), causes=("sqlite_fault",), by="person"),
-    Fault(name="agent-database-header", what="an agent's database is destroyed", inject=damaged(AGENT),
-          effect=Down(78, "Skipped agent database migration"), causes=("sqlite_fault",), by="person"),
-    Fault(name="shared-database-empty", what="the shared database has no bytes: a start would forget everything (trap T8)",
+    Fault(name="shared-database-header", what="the head of the shared database is destroyed; there is a backup",
+          inject=damaged(SHARED, backup=True), effect=Down(78, "file is not a database"), causes=("sqlite_fault",),
+          by="consent", remedies=("restore_database",), kinds=REAL),
+    Fault(name="shared-database-pages", what="pages in its middle are destroyed, and there is no backup",
+          inject=damaged(SHARED, 4096), effect=Down(78, "database disk image is malformed"), causes=("sqlite_fault",),
+          by="person"),
+    Fault(name="agent-database-header", what="an agent's database is destroyed; there is a backup",
+          inject=damaged(AGENT, backup=True), effect=Down(78, "Skipped agent database migration"),
+          causes=("sqlite_fault",), by="consent", remedies=("restore_database",)),
+    Fault(name="shared-database-empty", what="the shared database has no bytes: a start forgets everything (trap T8)",
           inject=emptied, effect=Shown(f"sqlite3 {STATE}/{SHARED} 'SELECT count(*) < 2 FROM gateway_boot_lifecycle'", "1"),
-          causes=("sqlite_fault",), by="person"),
+          causes=("sqlite_fault",), by="consent", remedies=("restore_database",),
+          ready=lambda site: site.node.sh(f"sqlite3 {STATE}/{SHARED} 'SELECT count(*) > 1 FROM gateway_boot_lifecycle'",
+                                          check=False) == "1"),
     Fault(name="newer-database", what="a newer version wrote the database", inject=newer_schema,
           effect=Down(78, "schema version 99"), causes=("version_skew", "state_migration_blocked"), by="person"),
     Fault(name="newer-config", what="a newer version wrote the configuration",
