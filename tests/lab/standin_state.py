@@ -7,6 +7,7 @@ schema numbers and refusals of OpenClaw 2026.9.6, so that a test can damage them
 import hashlib
 import json
 import os
+import resource
 import secrets
 import signal
 import sqlite3
@@ -215,11 +216,8 @@ class AgentDatabases:
             space = os.statvfs(self.folder.parent)
             if space.f_bavail == 0 or space.f_favail == 0:
                 return "database or disk is full"
-            try:
-                os.close(os.open(self.folder, os.O_RDONLY))
-            except OSError as limit:
-                if limit.errno == 24:
-                    return f"EMFILE: too many open files, open '{path}'"
+            if _files_left() < 4:                            # the database, its -wal and its -shm
+                return f"EMFILE: too many open files, open '{path}'"
             return str(e)
         return None
 
@@ -244,6 +242,18 @@ def not_open():
     """A disk without a free byte, at start. The real one's words do not name it either."""
     return Refused("Gateway failed to start: database is not open | gateway.maintenance_required | "
                    f"ERR_INVALID_STATE.\n{MAINTENANCE}")
+
+
+def _files_left():
+    limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4096)
+
+    def is_open(fd):
+        try:
+            os.fstat(fd)
+            return True
+        except OSError:
+            return False
+    return limit - sum(map(is_open, range(limit)))
 
 
 def damage(path):

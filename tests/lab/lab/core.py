@@ -65,6 +65,12 @@ def find_meshops():
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
 
 
+def has_healer():
+    """Whether the binary under test can treat causes; before that it only supervises."""
+    binary = find_meshops()
+    return bool(binary) and re.search(r"^  ledger ", run([binary, "--help"], check=False).out, re.M) is not None
+
+
 def openclaw_dir():
     """The installed real gateway, or None (install it with tests/lab/openclaw.sh)."""
     path = Path(run(["sh", HERE / "openclaw.sh", "--path"]).out.strip())

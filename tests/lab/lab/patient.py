@@ -8,6 +8,7 @@ import json
 import time
 
 from .base import LabError
+from .core import has_healer
 from .faults import SmallDisk
 from .site import CONFIG, HOME, STATE, UNIT, USER, Site
 
@@ -54,8 +55,8 @@ class Patient(Site):
             self.node.systemctl("start", UNIT, user=self.user)
         if agent:
             wanted = ", ".join(json.dumps(c) for c in consent)
-            self.config_extra = (f"\n[heal]\nconsent = [{wanted}]\n{ALERT}"
-                                 f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n')
+            self.config_extra = (f"\n[heal]\nconsent = [{wanted}]\n{ALERT}" if has_healer() else "") + (
+                f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n')
             self.node.write(CONFIG, self.mesh_toml(), mode=0o640)
             self.node.write("/etc/systemd/system/meshops-agent.service", self.agent_unit())
             self.node.systemctl("daemon-reload")
