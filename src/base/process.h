@@ -52,7 +52,8 @@ struct SpawnOptions {
   std::filesystem::path working_dir;
   /// Run as that account (root only): its groups too.
   std::optional<Account> as;
-  /// Both default to /dev/null; stdin always is.
+  /// All default to /dev/null.
+  int stdin_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
 };
@@ -78,12 +79,16 @@ struct RunOptions {
   Duration limit = std::chrono::seconds(30);
   /// Of stdout and stderr each; more is an error, and the child is ended.
   std::size_t output_limit = 4U << 20;
+  /// What it finds on its stdin: also the way for a secret, which must not be an argument.
+  std::string input;
 };
 struct Output {
   Exit exit;
   std::string out;
   std::string err;
 };
+/// A file in memory with that text, at its beginning: for stdin.
+Result<Fd> text_as_file(std::string_view text);
 /// Runs to the end and collects what it said. On time-out: SIGTERM to its session, SIGKILL two seconds later.
 Result<Output> run(const std::vector<std::string>& argv, const RunOptions& options = {});
 

@@ -145,7 +145,7 @@ constexpr std::string_view kReferenceTail = R"(
 - `start_cap` is at least `start_floor`; `backoff_max` is at least `backoff_base` and `backoff_first`.
 - With any `[[node]]`, this machine must be one of them.
 - A `[[alert]]` of kind `webhook`, `slack`, `discord` or `telegram` needs `url_file` or `url`, and only one of them; for
-  the three chats it begins with `https://`. `telegram` also needs `chat_id`; `smtp` needs `server`, `from` and `to`;
+  the three chats it begins with `https://`, except on this machine. `telegram` also needs `chat_id`; `smtp` needs `server`, `from` and `to`;
   `command` needs `command`. `user` and `password_file` go together.
 )";
 

@@ -93,6 +93,16 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+/// How far meshops may go to mend a gateway.
+struct HealSpec {
+  /// Remedies that the owner allows beyond those a machine may always use: ids of docs/remedies.md.
+  std::vector<std::string> consent;
+  unsigned per_hour = 3;  // remedies for one gateway; 0: none
+  Duration pause = std::chrono::seconds(30);
+  Duration well_for = std::chrono::seconds(30);
+  bool operator==(const HealSpec&) const = default;
+};
+
 struct Mesh {
   std::filesystem::path source;  // empty: no file, all defaults
   std::string name = "home";
@@ -102,6 +112,7 @@ struct Mesh {
   std::string log_level = "info";
   Discover discover = Discover::supervise;
   Limits limits;
+  HealSpec heal;
   std::vector<NodeSpec> nodes;  // at least this one
   std::vector<GatewaySpec> gateways;
   std::vector<AlertSpec> alerts;

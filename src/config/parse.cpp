@@ -88,7 +88,7 @@ class Parser {
   // --- each section, key by key ---
 
   void fill_all(const toml_tree::Table& root) {
-    mesh_at_.at = agent_at_.at = limits_at_.at = {1, 1};
+    mesh_at_.at = agent_at_.at = limits_at_.at = heal_at_.at = {1, 1};
     for (const auto& entry : root) {
       if (entry.key == "mesh") {
         if (const auto* t = single(entry)) fill(schema::mesh_keys(), *t, "mesh", mesh_, mesh_at_);
@@ -97,6 +97,8 @@ class Parser {
       } else if (entry.key == "limits") {
         if (const auto* t = single(entry))
           fill(schema::limits_keys(), *t, "limits", mesh_.limits, limits_at_);
+      } else if (entry.key == "heal") {
+        if (const auto* t = single(entry)) fill(schema::heal_keys(), *t, "heal", mesh_.heal, heal_at_);
       } else if (entry.key == "node") {
         fill_list(entry, schema::node_keys(), mesh_.nodes, nodes_at_);
       } else if (entry.key == "gateway") {
@@ -434,7 +436,7 @@ class Parser {
   std::string file_;
   const Surroundings& around_;
   Mesh mesh_;
-  Seen mesh_at_, agent_at_, limits_at_;
+  Seen mesh_at_, agent_at_, limits_at_, heal_at_;
   std::vector<Seen> nodes_at_, gateways_at_, alerts_at_;
   struct Found {
     Position at;

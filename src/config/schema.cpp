@@ -181,6 +181,43 @@ std::span<const Key<Limits>> limits_keys() {
   return keys;
 }
 
+std::span<const Key<HealSpec>> heal_keys() {
+  static const std::vector<Key<HealSpec>> keys = {
+      key<&HealSpec::consent>(
+          {.name = "consent",
+           .type = Type::words,
+           .meaning = "Remedies that you allow beyond those that meshops may always use, by their names in "
+                      "docs/remedies.md.",
+           .example = "[\"disable_competing_unit\", \"swap_primary_model\"]",
+           .default_words = "none"}),
+      key<&HealSpec::per_hour>(
+          {.name = "per_hour",
+           .type = Type::count,
+           .meaning =
+               "How many remedies within an hour are tried on one gateway; after that people are told. "
+               "0: none.",
+           .example = "2",
+           .at_most = 20}),
+      key<&HealSpec::pause>(
+          {.name = "pause",
+           .type = Type::duration,
+           .meaning = "Wait after a remedy that did not help, before the next; it doubles from then on.",
+           .example = "\"2m\"",
+           .at_least = ms(1s),
+           .at_most = ms(1h),
+           .because = "a gateway needs a moment to show whether it is well"}),
+      key<&HealSpec::well_for>(
+          {.name = "well_for",
+           .type = Type::duration,
+           .meaning = "How long a gateway must be well before a remedy counts as having helped.",
+           .example = "\"1m\"",
+           .at_least = ms(1s),
+           .at_most = ms(1h),
+           .because = "many faults show only a moment after the start"}),
+  };
+  return keys;
+}
+
 std::span<const Key<NodeSpec>> node_keys() {
   static const std::vector<Key<NodeSpec>> keys = {
       key<&NodeSpec::name>({.name = "name",
@@ -325,6 +362,7 @@ const std::vector<Section>& sections() {
       section("mesh", false, "The mesh as a whole.", mesh_keys()),
       section("agent", false, "The agent on this machine.", agent_keys()),
       section("limits", false, "How patient and how bold meshops is.", limits_keys()),
+      section("heal", false, "How far meshops may go to mend a gateway.", heal_keys()),
       section("node", true, "One machine of the mesh. Without any, the mesh is this machine alone.",
               node_keys()),
       section("gateway", true, "One gateway to look after.", gateway_keys()),

@@ -83,6 +83,7 @@ struct Key {
 std::span<const Key<Mesh>> mesh_keys();
 std::span<const Key<Mesh>> agent_keys();
 std::span<const Key<Limits>> limits_keys();
+std::span<const Key<HealSpec>> heal_keys();
 std::span<const Key<NodeSpec>> node_keys();
 std::span<const Key<GatewaySpec>> gateway_keys();
 std::span<const Key<AlertSpec>> alert_keys();

@@ -89,6 +89,7 @@ std::string to_toml(const Mesh& mesh) {
   write_table(out, "[mesh]", schema::mesh_keys(), mesh);
   write_table(out, "[agent]", schema::agent_keys(), mesh);
   write_table(out, "[limits]", schema::limits_keys(), mesh.limits);
+  write_table(out, "[heal]", schema::heal_keys(), mesh.heal);
   for (const auto& node : mesh.nodes) write_table(out, "[[node]]", schema::node_keys(), node);
   for (const auto& gateway : mesh.gateways) write_table(out, "[[gateway]]", schema::gateway_keys(), gateway);
   for (const auto& alert : mesh.alerts) write_table(out, "[[alert]]", schema::alert_keys(), alert);
@@ -102,6 +103,7 @@ std::string to_json(const Mesh& mesh) {
   out["mesh"] = json_table(schema::mesh_keys(), mesh);
   out["agent"] = json_table(schema::agent_keys(), mesh);
   out["limits"] = json_table(schema::limits_keys(), mesh.limits);
+  out["heal"] = json_table(schema::heal_keys(), mesh.heal);
   out["node"] = Json::array();
   for (const auto& node : mesh.nodes) out["node"].push_back(json_table(schema::node_keys(), node));
   out["gateway"] = Json::array();

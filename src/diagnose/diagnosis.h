@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "diagnose/causes.h"
 #include "diagnose/facts.h"
 
@@ -52,6 +53,9 @@ Diagnosis diagnose(const Input& input);
 
 /// meshops.diagnosis/1
 std::string to_json(const Diagnosis& diagnosis);
+/// The inverse, for who had it judged by another process. `not_json`, `not_an_object` (also another schema),
+/// `unknown_cause`. Bounded like what to_json() gives.
+Result<Diagnosis> parse_diagnosis(std::string_view json);
 /// A few lines for each of the best three.
 std::string for_people(const Diagnosis& diagnosis);
 

@@ -90,6 +90,38 @@ class FakeHost : public Host {
     writes.push_back({real, std::string(bytes)});
     return ok();
   }
+  Status rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+    if (!files.contains(from.string())) return fail(file_error(ENOENT, "rename", from));
+    if (files.contains(to.string())) return fail(file_error(EEXIST, "rename", from));
+    auto moved = files.extract(from.string());
+    moved.key() = to.string();
+    files.insert(std::move(moved));
+    return ok();
+  }
+  Status remove(const std::filesystem::path& path) override {
+    auto it = files.find(path.string());
+    if (it == files.end()) return fail(file_error(ENOENT, "remove", path));
+    if (it->second.info.kind == FileInfo::Kind::directory) return fail(file_error(EISDIR, "remove", path));
+    files.erase(it);
+    return ok();
+  }
+  Status set_access(const std::filesystem::path& path, mode_t mode, uid_t uid, gid_t gid) override {
+    auto it = files.find(path.string());
+    if (it == files.end()) return fail(file_error(ENOENT, "change the owner of", path));
+    if (it->second.info.kind == FileInfo::Kind::symlink) return fail(file_error(ELOOP, "open", path));
+    it->second.info.mode = mode;
+    it->second.info.uid = uid;
+    it->second.info.gid = gid;
+    return ok();
+  }
+  Status trim(const std::filesystem::path& path, std::uint64_t keep) override {
+    auto it = files.find(path.string());
+    if (it == files.end()) return fail(file_error(ENOENT, "trim", path));
+    auto& bytes = it->second.bytes;
+    if (bytes.size() > keep) bytes.erase(0, bytes.size() - keep);
+    it->second.info.size = bytes.size();
+    return ok();
+  }
   Result<FileInfo> stat(const std::filesystem::path& path) const override {
     auto it = files.find(path.lexically_normal().string());
     if (it != files.end()) return it->second.info;
