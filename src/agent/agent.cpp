@@ -29,7 +29,10 @@ namespace {
 
 constexpr auto kSocketGroup = "meshops";
 
-ServedAnswer answer(int status, const Json& body) { return {.status = status, .body = body.dump() + "\n"}; }
+/// Texts of others may be broken UTF-8: that is replaced, not thrown about.
+ServedAnswer answer(int status, const Json& body) {
+  return {.status = status, .body = body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+}
 ServedAnswer refuse(int status, const Error& why) {
   return answer(status, {{"schema", "meshops.error/1"},
                          {"code", why.code()},
@@ -234,6 +237,19 @@ asio::awaitable<ServedAnswer> Agent::serve_gateway(std::string name, std::string
     if (!text) co_return refuse(500, text.error());
     co_return ServedAnswer{
         .status = 200, .body = std::move(*text), .content_type = "text/plain; charset=utf-8"};
+  }
+  if (verb == "closeup" && request.method == "GET") {
+    // It shows more than a log does, and costs more.
+    if (!may_order(request.peer))
+      co_return refuse(403, error(GatewayCode::not_supported, "user {} may not look closely at a gateway",
+                                  request.peer.uid)
+                                .hint("run it as root or as a member of the group {}", kSocketGroup));
+    auto seen = co_await keeper->closeup();
+    if (!seen) co_return refuse(500, seen.error());
+    auto told = answer(200, *seen);
+    seen->clear();
+    ::malloc_trim(0);  // some MiB, now and then: the agent stays small
+    co_return told;
   }
   if (request.method != "POST")
     co_return refuse(405, error(GatewayCode::not_supported, "{} needs POST", quote(verb)));

@@ -21,6 +21,8 @@ class Bedside {
   virtual heal::Sight sight() const = 0;
   /// One sentence, as in the status.
   virtual std::string summary() const = 0;
+  /// When its last process began.
+  virtual Instant last_start() const = 0;
   /// No turn has been seen for a while.
   virtual bool quiet() const = 0;
   /// meshops.closeup/1

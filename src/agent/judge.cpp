@@ -5,29 +5,35 @@
 
 namespace meshops {
 
-namespace asio = boost::asio;
-using namespace std::chrono_literals;
-
 namespace {
 
-asio::awaitable<Result<std::string>> judge(std::string closeup, std::optional<WallTime> since) {
-  // The running binary, also when an update has replaced its file meanwhile.
-  std::vector<std::string> argv = {"/proc/self/exe", "--format", "json", "diagnose", "--closeup", "-"};
+boost::asio::awaitable<Result<diagnose::Diagnosis>> judge(std::string program, std::string closeup,
+                                                          std::optional<WallTime> since) {
+  std::vector<std::string> argv = {std::move(program), "diagnose", "--closeup", "-", "--format", "json"};
   if (since) argv.insert(argv.end(), {"--since", iso8601(*since)});
-  auto output =
-      co_await run_async(std::move(argv), {.environment = {{"PATH", "/usr/bin:/bin"}, {"LANG", "C.UTF-8"}},
-                                           .working_dir = "/",
-                                           .limit = 30s,
-                                           .input = std::move(closeup)});
-  if (!output) co_return fail(output.error());
-  // 0: inconclusive, 1: a cause was found.
-  if (output->exit.code == 0 || output->exit.code == 1) co_return std::move(output->out);
-  co_return fail(ProcessCode::io, "the diagnosis ended with {}: {}", output->exit.text(),
-                 printable(trim(output->err).substr(0, 300)));
+  // Nothing of ours: it needs no configuration, no socket and no home.
+  RunOptions options{.environment = {{"PATH", "/usr/bin:/bin"}, {"LANG", "C.UTF-8"}},
+                     .working_dir = "/",
+                     .limit = std::chrono::seconds(30),
+                     .output_limit = 1U << 20,
+                     .input = std::move(closeup)};
+  auto said = co_await run_async(std::move(argv), std::move(options));
+  if (!said) co_return fail(said.error());
+  // 1: a cause was found; 0: none was.
+  if (said->exit.code != 0 && said->exit.code != 1) {
+    auto words = trim(said->err.empty() ? said->out : said->err);
+    co_return fail(ProcessCode::io, "judging the look ended with {}: {}", said->exit.text(),
+                   printable(without_keys(words.substr(0, 300))));
+  }
+  co_return diagnose::parse_diagnosis(said->out);
 }
 
 }  // namespace
 
-Judge judge_in_child() { return judge; }
+Judge judge_in_child(std::string program) {
+  return [program = std::move(program)](std::string closeup, std::optional<WallTime> since) {
+    return judge(program, std::move(closeup), since);
+  };
+}
 
 }  // namespace meshops

@@ -1,5 +1,5 @@
-// Who judges a close look: a short-lived child, so that neither the memory of the patterns nor a hostile log
-// ever lives in the agent. Called by the Healer.
+// What a close look means, asked of a child that is gone afterwards
+// (docs/decisions/012-judged-in-a-child.md). Called by the Healer. Never reads a log itself.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -9,13 +9,18 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "diagnose/diagnosis.h"
 
 namespace meshops {
 
-/// meshops.closeup/1 and from when on its log counts → meshops.diagnosis/1.
-using Judge = std::function<boost::asio::awaitable<Result<std::string>>(std::string closeup,
-                                                                        std::optional<WallTime> since)>;
-/// This very program, as `meshops diagnose --closeup -`.
-Judge judge_in_child();
+/// meshops.closeup/1, and from when on its log counts, to hypotheses.
+using Judge = std::function<boost::asio::awaitable<Result<diagnose::Diagnosis>>(
+    std::string closeup, std::optional<WallTime> since)>;
+
+/// This program, also when its file has been replaced since it was started.
+constexpr auto kThisProgram = "/proc/self/exe";
+/// `PROGRAM diagnose --closeup -`, with the look on its stdin (the disk may be full), within 30 s.
+/// `process.timed_out` and the like, or what the child said when it could not read the look.
+Judge judge_in_child(std::string program = kThisProgram);
 
 }  // namespace meshops

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
 #include "diagnose/causes.h"
 #include "diagnose/facts.h"
 
@@ -53,8 +52,8 @@ Diagnosis diagnose(const Input& input);
 
 /// meshops.diagnosis/1
 std::string to_json(const Diagnosis& diagnosis);
-/// The inverse, for who had it judged by another process. `not_json`, `not_an_object` (also another schema),
-/// `unknown_cause`. Bounded like what to_json() gives.
+/// The inverse, of at most 1 MiB; a cause that this version does not know is left out. Remedies are this
+/// version's.
 Result<Diagnosis> parse_diagnosis(std::string_view json);
 /// A few lines for each of the best three.
 std::string for_people(const Diagnosis& diagnosis);

@@ -263,7 +263,9 @@ std::optional<Repair> repair_syntax(std::string_view text) {
   std::vector<Try> tries = {{"", 1, fmt::format("leave out {}", here)}};
   for (std::string c : {",", ":", "\"", "'"}) {
     tries.push_back({c, 0, fmt::format("put {} before {}", quote(c), here)});
-    tries.push_back({c, 1, fmt::format("put {} for {}", quote(c), here)});
+    // For a sign only: a letter is part of a name, and would leave another name.
+    if (std::string_view(";=,:.|").find(text[at]) != std::string_view::npos)
+      tries.push_back({c, 1, fmt::format("put {} for {}", quote(c), here)});
   }
   std::optional<Repair> found;
   std::optional<json5::Document> reading;

@@ -30,6 +30,12 @@ struct FileInfo {
   WallTime modified{};
 };
 
+/// A piece of a file, and what that file was when it was read.
+struct FilePart {
+  FileInfo file;
+  std::string bytes;
+};
+
 /// One process of /proc.
 struct ProcessInfo {
   pid_t pid = 0;
@@ -115,6 +121,10 @@ class Host {
 
   virtual Result<std::string> read(const std::filesystem::path& path,
                                    std::size_t limit = kReadLimit) const = 0;
+  /// At most `most` bytes of a regular file from `from` on, counted from its end if negative: for files that
+  /// are too large for read(). `file` is of the descriptor that was read, so that its owner can be trusted.
+  virtual Result<FilePart> read_part(const std::filesystem::path& path, std::int64_t from,
+                                     std::size_t most) const = 0;
   virtual Status write(const std::filesystem::path& path, std::string_view bytes,
                        const WriteOptions& options) = 0;
   /// Refuses to replace anything, and to leave the file system.

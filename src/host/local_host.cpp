@@ -56,6 +56,25 @@ Result<std::vector<std::string>> list_directory(Fd directory, const fs::path& sh
   return out;
 }
 
+Result<FilePart> read_part_of(const Fd& file, const fs::path& shown, std::int64_t from, std::size_t most) {
+  struct stat st{};
+  if (::fstat(file.get(), &st) != 0) return fail(file_error(errno, "read", shown));
+  if (!S_ISREG(st.st_mode))
+    return fail(FileCode::not_regular, "cannot read {}: it is not a regular file", shown.string());
+  FilePart part{.file = file_info(st), .bytes = std::string(most, '\0')};
+  auto begin = from >= 0 ? from : std::max<std::int64_t>(0, st.st_size + from);
+  std::size_t got = 0;
+  while (got < most) {
+    auto n = ::pread(file.get(), part.bytes.data() + got, most - got, begin + static_cast<std::int64_t>(got));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(file_error(errno, "read", shown));
+    if (n == 0) break;
+    got += static_cast<std::size_t>(n);
+  }
+  part.bytes.resize(got);
+  return part;
+}
+
 namespace {
 
 /// O_PATH, without a symbolic link anywhere on the way; by hand before Linux 5.6.
@@ -117,6 +136,12 @@ class LocalHost final : public Host {
 
   Result<std::string> read(const fs::path& path, std::size_t limit) const override {
     return read_file(path, limit);
+  }
+  Result<FilePart> read_part(const fs::path& path, std::int64_t from, std::size_t most) const override {
+    // O_NONBLOCK: opening a FIFO without a writer would wait for ever.
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return fail(file_error(errno, "read", path));
+    return read_part_of(fd, path, from, most);
   }
   Status write(const fs::path& path, std::string_view bytes, const WriteOptions& options) override {
     return write_file_atomic(path, bytes, options);

@@ -79,6 +79,13 @@ class RootedHost final : public Host {
     return shown(path, "read", read_file(by_descriptor(fd), limit));
   }
 
+  Result<FilePart> read_part(const fs::path& path, std::int64_t from, std::size_t most) const override {
+    auto found = TRY(open_in_root(root_, path, true));
+    Fd fd(::open(by_descriptor(found).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return fail(file_error(errno, "read", path));
+    return read_part_of(fd, path, from, most);
+  }
+
   Status write(const fs::path& path, std::string_view bytes, const WriteOptions& options) override {
     // write_file_atomic() would follow a last link out of the root, so it is followed here, inside.
     auto target = path;

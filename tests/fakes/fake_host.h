@@ -75,6 +75,14 @@ class FakeHost : public Host {
       return fail(FileCode::too_large, "cannot read {}: it has more than {} bytes", path.string(), limit);
     return f->bytes;
   }
+  Result<FilePart> read_part(const std::filesystem::path& path, std::int64_t from,
+                             std::size_t most) const override {
+    auto all = read(path, SIZE_MAX);
+    if (!all) return fail(all.error());
+    auto size = static_cast<std::int64_t>(all->size());
+    auto begin = std::min(from >= 0 ? from : std::max<std::int64_t>(0, size + from), size);
+    return FilePart{follow(path)->info, all->substr(static_cast<std::size_t>(begin), most)};
+  }
   Status write(const std::filesystem::path& path, std::string_view bytes,
                const WriteOptions& options) override {
     auto real = resolved(path);

@@ -33,6 +33,8 @@ TEST_F(Discovering, AUnitAndItsProcessAreOneGateway) {
   ASSERT_THAT(gateways, SizeIs(1));
   EXPECT_EQ(gateways[0].spec.unit, "openclaw-gateway.service");
   EXPECT_TRUE(gateways[0].running);
+  EXPECT_TRUE(gateways[0].enabled);
+  EXPECT_EQ(gateways[0].pid, 50);
   EXPECT_THAT(gateways[0].evidence, SizeIs(2));
 }
 

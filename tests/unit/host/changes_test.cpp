@@ -6,15 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <fstream>
 
 #include "host/act_as.h"
 #include "host/host.h"
-#include "host/run_async.h"
 
 using namespace meshops;
 namespace fs = std::filesystem;
@@ -98,49 +94,5 @@ TEST_F(Changes, TheFirstStrangerOnTheWayOwnsThePath) {
   EXPECT_EQ(path_owner(*host_, top_ / "home/oc/state/file").uid, 65534U);
   EXPECT_EQ(path_owner(*host_, top_ / "home/file").uid, 0U);
 }
-
-Result<Output> run_here(std::vector<std::string> argv, RunOptions options = {}) {
-  boost::asio::io_context loop;
-  Result<Output> result = fail(ProcessCode::io, "never ended");
-  boost::asio::co_spawn(
-      loop,
-      [&]() -> boost::asio::awaitable<void> {
-        result = co_await run_async(std::move(argv), std::move(options));
-      },
-      boost::asio::detached);
-  loop.run();
-  return result;
-}
-
-TEST(RunAsync, GivesWhatTheProgramSaidAndHowItEnded) {
-  auto done = run_here({"sh", "-c", "cat; echo oops >&2; exit 3"}, {.input = "from stdin"});
-  ASSERT_TRUE(done);
-  EXPECT_EQ(done->out, "from stdin");
-  EXPECT_EQ(done->err, "oops\n");
-  EXPECT_EQ(done->exit.code, 3);
-}
-
-TEST(RunAsync, LargeOutputArrivesWholeAndTooMuchEndsIt) {
-  auto done = run_here({"sh", "-c", "head -c 1000000 /dev/zero"});
-  ASSERT_TRUE(done);
-  EXPECT_EQ(done->out.size(), 1'000'000U);
-  auto much = run_here({"cat", "/dev/zero"}, {.output_limit = 100'000});
-  ASSERT_FALSE(much);
-  EXPECT_TRUE(much.error().is(code_name(ProcessCode::too_much_output)));
-}
-
-TEST(RunAsync, OneThatDoesNotEndIsEndedWithItsChildren) {
-  auto late = run_here({"sh", "-c", "trap '' TERM; sleep 1000 & wait; sleep 1000"}, {.limit = 100ms});
-  ASSERT_FALSE(late);
-  EXPECT_TRUE(late.error().is(code_name(ProcessCode::timed_out)));
-}
-
-TEST(RunAsync, AGrandchildThatKeepsThePipeOpenIsNotWaitedFor) {
-  auto done = run_here({"sh", "-c", "sleep 5 & echo done"}, {.limit = 4s});
-  ASSERT_TRUE(done);
-  EXPECT_EQ(done->out, "done\n");
-}
-
-TEST(RunAsync, AProgramThatIsNotThereIsAnError) { EXPECT_FALSE(run_here({"/no/such/program"})); }
 
 }  // namespace
