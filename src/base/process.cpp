@@ -78,19 +78,19 @@ Result<std::string> find_program(const std::string& name, const Environment& env
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
   int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  // Lift all above 2 first: one may be 0, 1 or 2 itself.
-  int in = ::fcntl(options.stdin_fd >= 0 ? options.stdin_fd : null, F_DUPFD, 3);
-  int out = ::fcntl(options.stdout_fd >= 0 ? options.stdout_fd : null, F_DUPFD, 3);
-  int err = ::fcntl(options.stderr_fd >= 0 ? options.stderr_fd : null, F_DUPFD, 3);
-  if (null < 0 || in < 0 || out < 0 || err < 0) give_up();
-  if (::dup2(in, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(err, 2) < 0) give_up();
-  // The copies above are not O_CLOEXEC, and a library may have left others: close all but the report.
-  if (report != 3) {
-    if (::dup2(report, 3) < 0) give_up();
-    report = 3;
-  }
+  // Lift all above 4 first: one may be 0 to 4 itself.
+  auto lift = [&](int fd) { return ::fcntl(fd >= 0 ? fd : null, F_DUPFD, 5); };
+  int in = lift(options.stdin_fd), out = lift(options.stdout_fd), err = lift(options.stderr_fd);
+  int extra = lift(options.extra_fd), reporter = ::fcntl(report, F_DUPFD, 5);
+  if (null < 0 || in < 0 || out < 0 || err < 0 || extra < 0 || reporter < 0) give_up();
+  report = reporter;
+  if (::dup2(in, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(err, 2) < 0 || ::dup2(extra, 3) < 0) give_up();
+  if (options.extra_fd < 0) ::close(3);
+  if (::dup2(report, 4) < 0) give_up();
+  report = 4;
   ::fcntl(report, F_SETFD, FD_CLOEXEC);
-  ::syscall(SYS_close_range, 4U, ~0U, 0U);
+  // The copies above are not O_CLOEXEC, and a library may have left others: close all but those meant for it.
+  ::syscall(SYS_close_range, 5U, ~0U, 0U);
 
   // The agent is protected from the OOM killer; what it starts must not be.
   if (int oom = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); oom >= 0) {

@@ -56,6 +56,8 @@ struct SpawnOptions {
   int stdin_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
+  /// Becomes the child's descriptor 3: a second input, for programs that take a file as "/dev/fd/3".
+  int extra_fd = -1;
 };
 struct Child {
   pid_t pid = 0;
