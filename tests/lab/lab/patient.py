@@ -55,7 +55,7 @@ class Patient(Site):
             self.node.systemctl("start", UNIT, user=self.user)
         if agent:
             wanted = ", ".join(json.dumps(c) for c in consent)
-            self.config_extra = (f"\n[heal]\nconsent = [{wanted}]\n{ALERT}" if has_healer() else "") + (
+            self.config_extra = (f'\n[heal]\nconsent = [{wanted}]\nwell_for = "3s"\npause = "2s"\n{ALERT}' if has_healer() else "") + (
                 f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n')
             self.node.write(CONFIG, self.mesh_toml(), mode=0o640)
             self.node.write("/etc/systemd/system/meshops-agent.service", self.agent_unit())
