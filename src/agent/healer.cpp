@@ -539,6 +539,7 @@ void Healer::settle_start(store::Verdict verdict, std::string_view note) {
 }
 
 void Healer::started(const std::string& why, bool by_person) {
+  if (entry_) return;  // part of a treatment, which is in the ledger
   settle_start(store::Verdict::no_help, "it ended again");
   auto entry = records_.ledger.begin({.gateway = bedside_.spec().name,
                                       .remedy = "start",

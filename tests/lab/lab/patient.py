@@ -185,8 +185,9 @@ class Patient(Site):
         return int(self.systemctl_show("ExecMainStatus") or 0)
 
     def ledger(self):
-        """The entries of `meshops ledger`, newest first."""
-        return json.loads(self.node.run(["meshops", "--format", "json", "ledger"], timeout=20).out)["entries"]
+        """The treatments in `meshops ledger`, newest first; what plain supervision started is in there, too, and left out."""
+        entries = json.loads(self.node.run(["meshops", "--format", "json", "ledger"], timeout=20).out)["entries"]
+        return [e for e in entries if e["by"] == "meshops"]
 
     def healing(self):
         return self.main().get("healing") or {}
