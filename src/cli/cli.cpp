@@ -62,6 +62,7 @@ std::variant<Run, int> parse(int argc, char** argv, Globals& globals) {
   add_discover(app, globals, chosen);
   add_diagnose(app, globals, chosen);
   add_explain(app, globals, chosen);
+  add_alerts(app, globals, chosen);
   add_config(app, globals, chosen);
   add_self_description(app, globals, chosen);
   try {

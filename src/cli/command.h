@@ -48,6 +48,7 @@ void add_gateway_orders(CLI::App& app, const Globals& globals, Run& chosen);  //
 void add_discover(CLI::App& app, const Globals& globals, Run& chosen);
 void add_diagnose(CLI::App& app, const Globals& globals, Run& chosen);
 void add_explain(CLI::App& app, const Globals& globals, Run& chosen);
+void add_alerts(CLI::App& app, const Globals& globals, Run& chosen);
 void add_config(CLI::App& app, const Globals& globals, Run& chosen);
 void add_self_description(CLI::App& app, const Globals& globals, Run& chosen);  // version completion man
 
