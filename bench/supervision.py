@@ -45,7 +45,8 @@ def outside():
             subprocess.run(["chroot", str(node.root), "systemctl", "disable", "-q", unit], check=False)
         (node.root / "opt/bench").mkdir(parents=True)
         shutil.copy(here, node.root / "opt/bench/supervision.py")
-        shutil.copy(here.parent.parent / "tests/lab/standin_gateway.py", node.root / "opt/bench/standin_gateway.py")
+        for part in (here.parent.parent / "tests/lab").glob("standin_*.py"):
+            shutil.copy(part, node.root / "opt/bench")
         node.boot()
         inside_argv = node.argv(["/usr/bin/python3", "/opt/bench/supervision.py", "--inside"],
                                 env={"ROUNDS": str(ROUNDS), "HANG_ROUNDS": str(HANG_ROUNDS)})

@@ -208,9 +208,14 @@ class Closeup {
     else
       found_.skip("log", text ? text->error() : too_slow(kLog));
     if (trim(own).empty()) own = diagnose::clean_lines(closeup::file_log(scene_, machine_.host()));
-    auto cut = diagnose::around_exits(own, {.lines = kLogLines, .bytes = kLogBytes});
+    const diagnose::LogBudget budget{.lines = kLogLines, .bytes = kLogBytes};
+    // Cut twice: the veil is costly on what nobody will see, and "(hidden)" is longer than some of what it
+    // hides.
+    auto cut = diagnose::around_exits(found_.veil.over(diagnose::around_exits(own, budget)), budget);
+    auto ended = scene_.view.running ? scene_.wall : what_.last_exit_at;
+    if (what_.last_exit && ended != WallTime{}) cut = diagnose::date_tail(cut, ended);
     // The kernel's lines are from another clock than some of the gateway's: they stand apart, at the end.
-    co_return found_.veil.over(cut) + closeup::kernel_part(scene_, machine_.host(), found_);
+    co_return cut + closeup::kernel_part(scene_, machine_.host(), found_);
   }
 
   asio::awaitable<Json> find_starters() {

@@ -100,6 +100,17 @@ std::vector<std::string> three_lines(const diagnose::Diagnosis& diagnosis) {
   return out;
 }
 
+/// The check that found it named the cause: there is nothing to guess.
+diagnose::Diagnosis known(const Notice& notice) {
+  diagnose::Hypothesis h{
+      .cause = notice.cause, .score = 1, .evidence = {}, .against = {}, .explains = {}, .remedies = {}};
+  h.evidence.push_back({.id = "standing_check", .line = 0, .text = notice.words, .percent = 100});
+  for (const auto& remedy : diagnose::about(h.cause).remedies) h.remedies.push_back(remedy.id);
+  diagnose::Diagnosis out{.confidence = diagnose::Confidence::high, .hypotheses = {}, .symptoms = {}};
+  out.hypotheses.push_back(std::move(h));
+  return out;
+}
+
 }  // namespace
 
 Healer::Healer(Bedside& bedside, const Mesh& mesh, Machine& machine, Records& records)
@@ -158,6 +169,17 @@ asio::awaitable<void> Healer::take_over() {
     (void)records_.ledger.end(id, store::Verdict::interrupted, wall, note);
     log::warn("heal.resume", note, {{"gateway", bedside_.spec().name}, {"entry", std::to_string(id)}});
   }
+}
+
+void Healer::noticed(std::optional<Notice> notice) {
+  if (notice && !notice->grave) {
+    // Hygiene: where there is nothing to clean, nobody need know.
+    auto plans = plan(known(*notice), {});
+    bool possible =
+        std::ranges::any_of(plans, [](const Plan& p) { return p.option.obstacle.empty() && p.option.acts; });
+    if (!possible) notice.reset();
+  }
+  notice_ = std::move(notice);
 }
 
 void Healer::saw() {
@@ -224,6 +246,11 @@ asio::awaitable<Step> Healer::one(Step step) {
       write_incident(step.why);
       if (ladder_.state() == heal::Ladder::State::well) incident_.clear();
       break;
+    case Step::Act::close:
+      settle(store::Verdict::interrupted, step.why + "; what was done stays");
+      write_incident(step.why);
+      incident_.clear();
+      break;
     case Step::Act::tell: {
       log::warn("heal.told", fmt::format("{} needs a person: {}", name, step.why), {{"gateway", name}});
       bool runs = bedside_.sight().trouble == Trouble::noticed ||
@@ -271,13 +298,7 @@ asio::awaitable<Result<Healer::Finding>> Healer::find(bool record) {
   Finding found;
   diagnose::Closeup seen;
   if (bedside_.sight().trouble == Trouble::noticed && notice_) {
-    // The check that found it named the cause: there is nothing to guess.
-    diagnose::Hypothesis known{
-        .cause = notice_->cause, .score = 1, .evidence = {}, .against = {}, .explains = {}, .remedies = {}};
-    known.evidence.push_back({.id = "standing_check", .line = 0, .text = notice_->words, .percent = 100});
-    for (const auto& remedy : diagnose::about(known.cause).remedies) known.remedies.push_back(remedy.id);
-    found.diagnosis.confidence = diagnose::Confidence::high;
-    found.diagnosis.hypotheses.push_back(std::move(known));
+    found.diagnosis = known(*notice_);
     found.plans = plan(found.diagnosis, seen);
     co_return found;
   }
@@ -518,6 +539,7 @@ void Healer::settle_start(store::Verdict verdict, std::string_view note) {
 }
 
 void Healer::started(const std::string& why, bool by_person) {
+  if (entry_) return;  // part of a treatment, which is in the ledger
   settle_start(store::Verdict::no_help, "it ended again");
   auto entry = records_.ledger.begin({.gateway = bedside_.spec().name,
                                       .remedy = "start",

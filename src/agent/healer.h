@@ -36,6 +36,7 @@ struct Records {
 struct Notice {
   diagnose::Cause cause{};
   std::string words;
+  bool grave = false;  // people must know, even if nothing can be done
 };
 
 class Healer {
@@ -52,7 +53,7 @@ class Healer {
   void pause(bool on) { ladder_.pause(on); }
   /// Held while it works on what the gateway starts from.
   bool at_work() const { return busy_; }
-  void noticed(std::optional<Notice> notice) { notice_ = std::move(notice); }
+  void noticed(std::optional<Notice> notice);
   const std::optional<Notice>& notice() const { return notice_; }
 
   /// What it would do now (meshops.heal/1); changes nothing.

@@ -150,7 +150,7 @@ void Keeper::keep_good_config() {
       identity_.config.empty())
     return;
   auto info = machine_.host().stat(identity_.config);
-  if (!info || info->size == good_size_ && info->modified == good_modified_) return;
+  if (!info || (info->size == good_size_ && info->modified == good_modified_)) return;
   auto bytes = machine_.host().read(identity_.config, kConfigLimit);
   if (!bytes) return;
   // Read from the same moment on: a change while it is ready counts only after another two minutes.

@@ -53,9 +53,9 @@ std::optional<Notice> Rounds::disk(const Identity& identity, const Host& host, I
     return std::nullopt;
   }
   auto words = fmt::format("{} is {:.0f} % full, {} left", fs->mount_point, used, bytes_text(fs->bytes_free));
-  if (used >= kGrave) return Notice{Cause::disk_full, words};
+  if (used >= kGrave) return Notice{Cause::disk_full, words, true};
   if (!cleaned_ || now - *cleaned_ >= kHygieneEvery) cleaned_ = now;
-  return now - *cleaned_ < kStands ? std::optional(Notice{Cause::disk_full, words}) : std::nullopt;
+  return now - *cleaned_ < kStands ? std::optional(Notice{Cause::disk_full, words, false}) : std::nullopt;
 }
 
 std::optional<Notice> Rounds::memory(const ProcessView& view, const Host& host, Instant now) {
@@ -73,8 +73,10 @@ std::optional<Notice> Rounds::memory(const ProcessView& view, const Host& host, 
   if (used < kMemory) return std::nullopt;
   if (!restarted_ || now - *restarted_ >= kRestartEvery) restarted_ = now;
   if (now - *restarted_ >= kStands) return std::nullopt;
-  return Notice{Cause::oom_killer, fmt::format("it holds {} of the {} that its control group may have",
-                                               bytes_text(held), bytes_text(*limit))};
+  return Notice{Cause::oom_killer,
+                fmt::format("it holds {} of the {} that its control group may have", bytes_text(held),
+                            bytes_text(*limit)),
+                true};
 }
 
 std::optional<Notice> Rounds::linger(const GatewaySpec& spec, const Host& host, Instant now) {

@@ -64,6 +64,8 @@ class Reader {
         return read_environment();
       case Type::mailboxes:
         return read_mailboxes();
+      case Type::names:
+        return read_names();
       case Type::size:
         if (std::holds_alternative<std::int64_t>(value_.is)) return read_number();
         break;
@@ -198,6 +200,26 @@ class Reader {
       boxes.push_back(*text);
     }
     return boxes;
+  }
+
+  std::optional<Setting> read_names() {
+    const auto* list = std::get_if<toml_tree::Array>(&value_.is);
+    if (list == nullptr) return wrong_type(is_text() ? "put it in brackets: [\"name\"]" : hint_for_text());
+    std::vector<std::string> names;
+    for (const auto& element : *list) {
+      const auto* text = std::get_if<std::string>(&element.is);
+      bool good = text != nullptr && !text->empty() &&
+                  text->find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+      if (!good) {
+        report_(element.at, text == nullptr ? ConfigCode::wrong_type : ConfigCode::bad_value,
+                fmt::format("name {} of {} is {}, expected small letters, digits and _", names.size() + 1,
+                            path_, text == nullptr ? kind_of(element) : quote(*text)),
+                "the names are in docs/remedies.md");
+        return std::nullopt;
+      }
+      names.push_back(*text);
+    }
+    return names;
   }
 
   // Arguments and variables may be secrets: from here on no value is repeated.

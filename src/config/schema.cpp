@@ -185,7 +185,7 @@ std::span<const Key<HealSpec>> heal_keys() {
   static const std::vector<Key<HealSpec>> keys = {
       key<&HealSpec::consent>(
           {.name = "consent",
-           .type = Type::words,
+           .type = Type::names,
            .meaning = "Remedies that you allow beyond those that meshops may always use, by their names in "
                       "docs/remedies.md.",
            .example = "[\"disable_competing_unit\", \"swap_primary_model\"]",
@@ -424,6 +424,8 @@ std::string wanted(const KeyFacts& key) {
       return fmt::format("a size from {} to {}", size(key.at_least), size(key.at_most));
     case Type::words:
       return "a list of texts";
+    case Type::names:
+      return "a list of names";
     case Type::environment:
       return "a table of texts";
     case Type::line:

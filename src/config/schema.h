@@ -29,7 +29,8 @@ enum class Type {
   count,
   duration,
   size,
-  words,        // a list of texts
+  words,        // a program and its arguments
+  names,        // a list of names; may be empty
   line,         // a text without line ends
   mail_server,  // smtps://host:port
   mailbox,      // name@host

@@ -42,7 +42,7 @@ std::vector<CauseInfo> cause_table_machine() {
        "Out of memory: Killed process; oom-kill; 137 or 9/KILL with memory at its limit",
        "somebody sent SIGKILL; the stop timeout did",
        {{"drained_restart", "Restart the gateway when its memory grows, before the kernel kills.", machine},
-        {"raise_memory_limit", "Raise the unit's or container's memory limit.", consent},
+        {"raise_memory_limit", "Raise the unit's memory limit.", consent},
         {"add_memory", "Add memory or swap, or run less beside it.", person}},
        "the kernel kills the largest, not the guilty; a gateway needs 1.5 GB and more"},
       {Cause::resource_limit,

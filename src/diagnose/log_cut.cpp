@@ -131,6 +131,18 @@ std::string around_exits(std::string_view log, const LogBudget& budget) {
   return out;
 }
 
+std::string date_tail(std::string_view log, WallTime at) {
+  std::size_t timed_end = 0;
+  for_each_line(log, [&](std::string_view line) {
+    if (!journal::parse_log_line(line).time) return;
+    auto end = log.find('\n', static_cast<std::size_t>(line.data() - log.data()));
+    timed_end = end == log.npos ? log.size() : end + 1;
+  });
+  if (timed_end == log.size()) return std::string(log);
+  return fmt::format("{}{} (what follows has no time)\n{}", log.substr(0, timed_end), iso8601(at),
+                     log.substr(timed_end));
+}
+
 Since not_before(std::string_view log, WallTime since) {
   Since cut;
   bool keep = false;

@@ -26,6 +26,11 @@ struct LogBudget {
 /// are left out are counted in one line of ours.
 std::string around_exits(std::string_view log, const LogBudget& budget);
 
+/// Lines behind the last one that has a time follow a line of ours that has this one: what a gateway says
+/// before it has read its configuration bears no time, and belongs to its last run, not to the line of an
+/// earlier one.
+std::string date_tail(std::string_view log, WallTime at);
+
 struct Since {
   std::string text;
   bool timed = false;  // false: no line has a time, so none was left out

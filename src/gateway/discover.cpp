@@ -145,6 +145,8 @@ asio::awaitable<void> find_units(Machine& machine, std::optional<Account> user, 
 asio::awaitable<std::map<std::string, std::string>> find_containers(Machine& machine, Discovery& discovery) {
   std::map<std::string, std::string> names;
   auto containers = co_await machine.containers().list();
+  // Where no engine was ever installed there are no containers: nothing was left out.
+  if (!containers && containers.error().is(code_name(NetCode::no_socket))) co_return names;
   if (!containers) {
     discovery.skipped.push_back("containers: " + containers.error().text());
     co_return names;

@@ -72,12 +72,11 @@ std::string words(const UnitOrder& a) {
 std::string words(const RunTool& a) {
   // The directories of program and script say little and hide the rest.
   std::string command;
-  for (const auto& word : a.argv) {
-    if (!command.empty()) command += ' ';
-    auto slash = word.rfind('/');
-    command += command.size() < 40 && slash != std::string::npos && slash + 1 < word.size()
-                   ? word.substr(slash + 1)
-                   : word;
+  for (std::size_t i = 0; i < a.argv.size(); ++i) {
+    const auto& word = a.argv[i];
+    bool script = i == 1 && (word.ends_with(".js") || word.ends_with(".mjs"));
+    if (i > 0) command += ' ';
+    command += i == 0 || script ? std::filesystem::path(word).filename().string() : word;
   }
   auto as = a.user.empty() ? std::string() : fmt::format(" as {}", printable(a.user));
   return fmt::format("run{} (at most {}): {}", as, duration_text(a.limit), printable(command.substr(0, 300)));

@@ -63,11 +63,14 @@ bool untouchable(const fs::path& path, const fs::path& state_dir, const std::vec
   if (name.starts_with("openclaw.json") || name.starts_with("auth-profiles")) return true;
   for (const auto& workspace : workspaces)
     if (is_below(path, workspace)) return true;
-  if (!is_below(path, state_dir)) return false;
-  for (const auto& part : path.lexically_normal().lexically_relative(state_dir.lexically_normal())) {
+  // The names above the state are nobody's choice here; elsewhere every name counts.
+  auto names = path.lexically_normal();
+  if (is_below(path, state_dir)) names = names.lexically_relative(state_dir.lexically_normal());
+  for (const auto& part : names) {
     auto word = lower(part.string());
-    if (word.starts_with("workspace") || word == "credentials" || word == "memory" || word == "state" ||
-        word == "identity" || word == "devices" || word == "media" || word == "telegram" || word == "cron")
+    if (word.starts_with("workspace") || word.starts_with("credential") || word.starts_with("secret") ||
+        word == "memory" || word == "state" || word == "identity" || word == "devices" || word == "media" ||
+        word == "telegram" || word == "cron")
       return true;
   }
   return false;

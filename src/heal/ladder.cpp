@@ -104,7 +104,7 @@ Step Ladder::stand_down() {
   well_since_.reset();
   auto open = std::exchange(open_, std::nullopt);
   if (open && open->acts)
-    return {Step::Act::keep, 0, "a person stopped the gateway before it could prove itself"};
+    return {Step::Act::close, 0, "a person stopped the gateway before it could prove itself"};
   return {};
 }
 

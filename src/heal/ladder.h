@@ -54,6 +54,7 @@ struct Step {
     treat,    // carry out `option`; answer with treated()
     undo,     // take the open treatment back; answer with undone()
     keep,     // the open treatment has proved itself
+    close,    // it stays without a verdict: a person stopped the gateway
     tell,     // the ladder ends here: people must know
     recover,  // what people were told of is over
   };

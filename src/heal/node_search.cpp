@@ -104,7 +104,8 @@ std::optional<NodeVersion> version_of_node(const fs::path& binary, const Host& h
   if (text_of(json, "name") == "node") return parse_node_version(text_of(json, "version"));
   if (auto version = from_header(prefix / "include" / "node" / "node_version.h", host)) return version;
   // "v26.10.0" of nvm, "node-v26.10.0-linux-x64" of a tarball
-  for (auto part : split(prefix.filename().string(), '-'))
+  const auto name = prefix.filename().string();
+  for (auto part : split(name, '-'))
     if (part.starts_with('v'))
       if (auto version = parse_node_version(part)) return version;
   return std::nullopt;

@@ -133,7 +133,10 @@ Planned raise_kernel_setting(const Patient& patient, const Host& host, std::stri
   auto assignment = [key](std::uint64_t value) { return fmt::format("{}={}", key, value); };
   const fs::path file = fmt::format("/etc/sysctl.d/60-meshops-{}.conf", topic);
   WriteFile write{.path = file, .before = {}, .after = FileState{assignment(wanted) + "\n", {.mode = 0644}}};
-  if (exists(host, file)) write.before = TRY(find_file(patient, host, file, 64U << 10)).state;
+  if (exists(host, file)) {
+    write.before = TRY(find_file(patient, host, file, 64U << 10)).state;
+    write.after->access = write.before->access;
+  }
   Treatment treatment{.remedy = {},
                       .sentence = fmt::format("raise {} from {} to {}, now and at boot", key, *now, wanted),
                       .actions = {std::move(write), RunTool{.argv = {"sysctl", "-w", assignment(wanted)},

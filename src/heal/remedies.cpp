@@ -54,15 +54,16 @@ struct Rung {
   std::string_view why;
 };
 constexpr Rung kRungTable[kRungs] = {
-    {"wait", "nothing is touched, and much gets well by itself"},
-    {"reset", "a counter or one channel; no file changes, no turn is lost"},
-    {"configuration", "one file, kept and put back if it does not help"},
-    {"competitors, locks, ports", "others are asked to make room; the gateway itself is left alone"},
-    {"disk and permissions", "files that can be made again, owners and modes that are recorded"},
-    {"restart", "turns are drained first, but whoever talks to it waits"},
-    {"last known good", "the owner's newest edits go aside"},
-    {"databases and installs", "what came after a backup is lost, or the program itself changes"},
-    {"the machine", "other programs of the node feel it, too"},
+    {"wait", "Nothing is touched, and much gets well by itself."},
+    {"reset", "A counter, a ban or one channel; no file changes, no turn is lost."},
+    {"configuration", "One file changes; it is kept, and put back if that does not help."},
+    {"competitors, locks, ports", "Others make room; the gateway itself is left alone."},
+    {"disk and permissions",
+     "Files that can be made again go; owners and modes are recorded before they change."},
+    {"restart", "Its turns are drained first, but whoever talks to it waits."},
+    {"last known good", "The owner's newest edits go aside."},
+    {"databases and installs", "What came after a backup is lost, or the program itself changes."},
+    {"the machine", "Other programs of the node feel it, too."},
 };
 enum : unsigned { wait, reset, configuration, competitors, files, restart, last_good, state, machine };
 
@@ -152,8 +153,8 @@ std::string remedies_markdown() {
       "a "
       "file keeps the old bytes, and what did not help is taken back.\n";
   for (unsigned rung = 0; rung < kRungs; ++rung) {
-    fmt::format_to(std::back_inserter(out), "\n## {} {}\n\nHere because {}.\n\n", rung,
-                   kRungTable[rung].words, kRungTable[rung].why);
+    fmt::format_to(std::back_inserter(out), "\n## {} {}\n\n{}\n\n", rung, kRungTable[rung].words,
+                   kRungTable[rung].why);
     out += "| remedy | what it does | who allows it | undo |\n|---|---|---|---|\n";
     for (const auto& remedy : kTable) {
       const auto* info = in_catalogue(remedy.id);

@@ -268,7 +268,8 @@ Planned quarantine_plugin(const Patient& patient, const Host& host) {
   auto treatment =
       TRY(edited(patient, TRY(rewrite(patient, host, file, std::move(text))),
                  fmt::format("disable plugin {}, which fails while it loads; what it does is off", id)));
-  if (patient.running) treatment.then = Then::restart, treatment.quiet_moment = true;
+  if (patient.running)
+    treatment.then = Then::restart, treatment.quiet_moment = true, treatment.proves_within = {};
   return treatment;
 }
 

@@ -58,15 +58,14 @@ Planned correct_ownership(const Patient& patient, const Host& host) {
   std::size_t budget = kMostEntries;
   collect(patient, host, state, workspaces_of(patient, host), budget, actions);
   if (actions.empty()) return not_applicable("every file of its state is its own and can be written");
-  return Treatment{
+  auto cut = budget == 0 ? fmt::format(" (the first {} were looked at)", kMostEntries) : std::string();
+  Treatment treatment{
       .remedy = {},
-      .sentence = fmt::format(
-          "give {} {} of its state back to {}{}", actions.size(), actions.size() == 1 ? "entry" : "entries",
-          printable(patient.owner.name),
-          budget == 0 ? fmt::format(" (the first {} were looked at)", kMostEntries) : std::string()),
-      .actions = std::move(actions),
-      .then = patient.running ? Then::watch : Then::start,
-      .proves_within = 60s};
+      .sentence = fmt::format("give {} {} of its state back to {}{}", actions.size(),
+                              actions.size() == 1 ? "entry" : "entries", printable(patient.owner.name), cut),
+      .actions = std::move(actions)};
+  start_or_watch(patient, treatment, 60s);
+  return treatment;
 }
 
 Planned correct_key_modes(const Patient& patient, const Host& host) {

@@ -62,6 +62,7 @@ Planned drop_in(const Patient& patient, const Host& host, const Unit& unit, std:
   WriteFile write{.path = path, .before = {}, .after = FileState{text, unit.access}};
   if (exists(host, path)) {
     write.before = TRY(find_file(patient, host, path, 1U << 20)).state;
+    write.after->access = write.before->access;
     if (write.before->bytes == text) return not_applicable("{} says so already", path.string());
   }
   UnitOrder reload{UnitOrder::Verb::reload_manager, "", manager_user(patient)};
@@ -278,13 +279,13 @@ Planned enable_linger(const Patient& patient, const Host& host) {
     return not_applicable("{} is no name of a user", quote(user));
   if (exists(host, fs::path("/var/lib/systemd/linger") / user))
     return not_applicable("linger is enabled for {} already", printable(user));
-  return Treatment{.remedy = {},
-                   .sentence = fmt::format("enable linger for {}, so that its services live without a login",
-                                           printable(user)),
-                   .actions = {RunTool{.argv = {"loginctl", "enable-linger", user},
-                                       .undo = {"loginctl", "disable-linger", user}}},
-                   .then = patient.running ? Then::watch : Then::start,
-                   .proves_within = 60s};
+  Treatment treatment{.remedy = {},
+                      .sentence = fmt::format(
+                          "enable linger for {}, so that its services live without a login", printable(user)),
+                      .actions = {RunTool{.argv = {"loginctl", "enable-linger", user},
+                                          .undo = {"loginctl", "disable-linger", user}}}};
+  start_or_watch(patient, treatment, 60s);
+  return treatment;
 }
 
 }  // namespace meshops::heal

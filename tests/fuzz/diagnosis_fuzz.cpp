@@ -46,6 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   must(to_json(*parse_diagnosis(to_json(diagnosis))) == to_json(diagnosis));
   auto clean = clean_lines(log, 64);
   must(meshops::valid_utf8(clean));
+  must(date_tail(log, meshops::WallTime{}).size() <= log.size() + 64);
   must(around_exits(clean, {.lines = 10, .bytes = 500}).size() <= 500 + 11 * 32);
   (void)not_before(log, meshops::WallTime{});
   Veil veil;

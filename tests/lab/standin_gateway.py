@@ -3,6 +3,9 @@
 
 The lab starts it in nodes where the real gateway would cost 17 s of CPU; its unit tests and the demo start it
 directly. One process, standard library only, no CPU when idle. It never talks to anything but its own port.
+Beside it lie standin_config.py (openclaw.json), standin_state.py (databases, locks), standin_turns.py (models),
+standin_http.py (its port) and standin_tools.py (its commands), in a node also standin_package.json as package.json and
+standin_node.sh as bin/node.
 
 It reads openclaw.json as the gateway does (OPENCLAW_CONFIG_PATH, else OPENCLAW_STATE_DIR/openclaw.json, else
 ~/.openclaw/openclaw.json). How it misbehaves is set by STANDIN_* variables, in the environment or, so that a
@@ -10,23 +13,45 @@ test can change it without touching a unit, as KEY=VALUE lines in STATE/standin.
 
   STANDIN_START_SECONDS=1   the port opens after 60 % of it, ready at the end
   STANDIN_BURN_CPU=0        1: burns CPU while it starts, as the real one does
-  STANDIN_DRAIN_SECONDS=0   how long a SIGTERM drains before the exit
+  STANDIN_DRAIN_SECONDS=0   how long a SIGTERM drains before the exit; a turn under way drains longer
   STANDIN_EXIT_AFTER        seconds after ready until it exits by itself, with
   STANDIN_EXIT_CODE=1         this code
   STANDIN_EXIT_LINE           and this line on stderr
   STANDIN_HANG_AFTER        seconds after ready until its main loop blocks for ever (the port stays open)
+  STANDIN_BLOCK_SECONDS     its main loop blocks for so long, again and again, with
+  STANDIN_BLOCK_EVERY=15      so many seconds of health between
+  STANDIN_LEAK_MB_PER_S     its memory grows so fast, from ready on
   STANDIN_UNREADY           name of a failing part: /readyz stays 503 with it
   STANDIN_BIND_TRIES=20     binds at 500 ms before it gives up on a busy port
+  STANDIN_SUPERVISED_WAIT=6 seconds that it waits for the port's owner under systemd (the real one: 300)
+  STANDIN_NODE=26.10.0      the Node that it claims to run on; too old a one is refused
+  STANDIN_PLUGIN_THROWS     id of a plugin that fails while it loads (it starts without it)
+  STANDIN_PLUGIN_CRASHES    id of a plugin that takes the gateway with it; both while plugins.entries.ID is enabled
+  STANDIN_MIGRATION=blocked a start-up migration refuses until `doctor --fix` has run once
+  STANDIN_MISSING_MODULE    name of a file that its installation lacks
+  STANDIN_SAYS              a line that it logs as an error every second while it is ready
+  STANDIN_TELEGRAM=409      what Telegram answers to channels.telegram: 409 (another poller elsewhere), 401
+  STANDIN_TELEGRAM_SECONDS=2  and how often it polls (the real one: 30); two of one machine and token conflict by
+                              themselves
+  STANDIN_CLI_SECONDS=0     how long its tools take before they do anything (the real ones: 2 to 40)
   STANDIN_VERSION=2026.9.6
+Read for each turn:
+  STANDIN_MODEL_FAILS       "MODEL STATUS TEXT; …": what its provider answers for a model (* for all)
+  STANDIN_RETRY_SECONDS=0.1 between tries on the same model after 429 and 5xx
+  STANDIN_TURN_SECONDS=0    how long the model thinks
+
+A heap below 128 MB (--max-old-space-size=N among its arguments or in NODE_OPTIONS) aborts its start, as V8 does.
 """
 
 import asyncio
-import base64
 import ctypes
 import hashlib
+import http.client
 import json
 import os
+import pwd
 import re
+import resource
 import secrets
 import signal
 import socket
@@ -35,88 +60,36 @@ import sys
 import time
 from pathlib import Path
 
+import standin_config as configuration
+import standin_tools
+from standin_config import CLEAN, CONFIG, FAILED, Refused
+from standin_http import Front
+from standin_state import (BREAKER_BOOTS, BREAKER_WINDOW_MS, AgentDatabases, Database, Locks, Settings, clear_stale,
+                           listeners)
+from standin_turns import Turns
+
 DEFAULT_PORT = 18789
-CLEAN, FAILED, CONFIG = 0, 1, 78            # the gateway's exit codes
-BREAKER_BOOTS, BREAKER_WINDOW_MS = 3, 300_000
-TOP_LEVEL_KEYS = set(                       # of 2026.9.6; any other key is refused with 78
-    "$schema accessGroups acp agents approvals attachments auth bindings broadcast browser channels cloudWorkers "
-    "commands cron desktop diagnostics discovery env gateway hooks logging mcp memory messages meta models nodeHost "
-    "plugins proxy secrets security session skills surfaces talk telemetry tools transcripts tts ui update wizard "
-    "worktreeAcceleration worktreeRoot".split())
-MISSING_MODE = ("Gateway start blocked: existing config is missing gateway.mode. Treat this as suspicious or "
-                "clobbered config. Re-run `openclaw onboard` or restore it from a backup.")
+OLDEST_NODE = [24, 16]
+BLOCKED_MIGRATION = """OpenClaw startup migrations did not complete cleanly; refusing to report the gateway ready.
+- Left legacy sessions in place because the target already exists: {state}/agents/main/sessions
+gateway requires state migration. Stop the service and run `openclaw doctor --fix`."""
+MODULE = """node:internal/modules/esm/resolve:275
+    throw new ERR_MODULE_NOT_FOUND(
+          ^
 
+Error [ERR_MODULE_NOT_FOUND]: Cannot find module '/opt/openclaw/node_modules/openclaw/dist/{name}' imported from \
+/opt/openclaw/node_modules/openclaw/dist/index.js
+  code: 'ERR_MODULE_NOT_FOUND'"""
+ABORTED = """
+<--- Last few GCs --->
 
-class Refused(Exception):
-    """The gateway will not start: what it says on stderr, and its exit code."""
+[{pid}:0x7f3c5c000000]     9012 ms: Mark-Compact {mb}.1 ({mb}.9) -> {mb}.0 ({mb}.9) MB, 61.2 / 0.0 ms  (average mu = 0.101)
 
-    def __init__(self, text, code=CONFIG):
-        super().__init__(text)
-        self.code = code
+<--- JS stacktrace --->
 
-
-# ---- JSON5, as far as people write it in openclaw.json --------------------------------------------------------
-
-TOKEN = re.compile(r"""\s+|//[^\n]*|/\*.*?\*/|(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
-                   r"""|(?P<number>[-+]?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))"""
-                   r"""|(?P<word>[A-Za-z_$][\w$]*)|(?P<mark>[{}\[\]:,])""", re.S)
-
-
-def json5(text):
-    tokens, at = [], 0
-    while at < len(text):
-        match = TOKEN.match(text, at)
-        if not match:
-            raise ValueError(f"invalid character {text[at]!r} at {at}")
-        if match.lastgroup:
-            tokens.append((match.lastgroup, match.group()))
-        at = match.end()
-    value, rest = _value(tokens, 0)
-    if rest != len(tokens):
-        raise ValueError("text after the value")
-    return value
-
-
-def _value(tokens, i):
-    if i >= len(tokens):
-        raise ValueError("invalid end of input")
-    kind, text = tokens[i]
-    if kind == "string":
-        return _string(text), i + 1
-    if kind == "number":
-        try:
-            return int(text, 0), i + 1
-        except ValueError:
-            return float(text), i + 1
-    if kind == "word":
-        return {"true": True, "false": False, "null": None, "NaN": None, "Infinity": None}[text], i + 1
-    closing = {"{": "}", "[": "]"}.get(text)
-    if closing is None:
-        raise ValueError(f"unexpected {text!r}")
-    result, i = ({} if text == "{" else []), i + 1
-    while i < len(tokens) and tokens[i][1] != closing:
-        if text == "{":
-            key = _string(tokens[i][1]) if tokens[i][0] == "string" else tokens[i][1]
-            if tokens[i][0] not in ("string", "word") or i + 1 >= len(tokens) or tokens[i + 1][1] != ":":
-                raise ValueError(f"expected a key, found {tokens[i][1]!r}")
-            result[key], i = _value(tokens, i + 2)
-        else:
-            item, i = _value(tokens, i)
-            result.append(item)
-        if i < len(tokens) and tokens[i][1] == ",":
-            i += 1
-        elif i < len(tokens) and tokens[i][1] != closing:
-            raise ValueError(f"unexpected {tokens[i][1]!r}")
-    if i >= len(tokens):
-        raise ValueError("invalid end of input")
-    return result, i + 1
-
-
-def _string(text):
-    body = text[1:-1].replace("\\\n", "")
-    if text[0] == "'":
-        body = body.replace("\\'", "'").replace('"', '\\"')
-    return json.loads(f'"{body}"', strict=False)
+FATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed - JavaScript heap out of memory
+----- Native stack trace -----
+"""
 
 
 # ---- what it looks like from outside --------------------------------------------------------------------------
@@ -135,60 +108,48 @@ def take_the_name():
         pass                                             # a nicety: comm alone is enough to be found
 
 
-def start_time(pid):
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None
+def under_systemd():
+    return any(os.environ.get(name) for name in
+               ("OPENCLAW_SYSTEMD_UNIT", "INVOCATION_ID", "SYSTEMD_EXEC_PID", "JOURNAL_STREAM"))
 
 
 class Gateway:
     def __init__(self, arguments):
-        home = os.environ.get("OPENCLAW_HOME") or os.path.expanduser("~")
-        self.state = Path(os.environ.get("OPENCLAW_STATE_DIR") or Path(home) / ".openclaw")
-        self.path = Path(os.environ.get("OPENCLAW_CONFIG_PATH") or self.state / "openclaw.json")
+        self.state, self.path = configuration.config_path()
         self.arguments = arguments
-        self.settings = {}
+        self.setting = Settings(self.state)
+        self.version = self.setting.version
+        self.database = Database(self.state, self.path)
+        self.agents = AgentDatabases(self.state)
+        self.locks = Locks(self.state, self.path)
+        self.turns = Turns(self.log, self.setting, lambda: self.config, self.agents.turn)
         self.config = {}
         self.phase = "down"                              # down, starting, started, draining
         self.generation = time.monotonic()
-        self.server = None
-        self.sockets = set()                             # open WebSockets
-        self.locks = []
+        self.front = Front(self)
         self.asked = asyncio.Queue()                     # "stop:SIGTERM", "restart", "exit:CODE"
-        self.json_console = True
+        self.json_console = False                        # until the configuration says so
         self.log_file = None
+        self.tasks = []                                  # what runs while it is ready
+        self.leaked = []
 
-    # -- settings, log
-
-    def setting(self, name, default=None):
-        return self.settings.get(f"STANDIN_{name}", default)
-
-    def read_settings(self):
-        self.settings = {k: v for k, v in os.environ.items() if k.startswith("STANDIN_")}
-        try:
-            for line in (self.state / "standin.env").read_text().splitlines():
-                key, equals, value = line.partition("=")
-                if equals and not key.startswith("#"):
-                    self.settings[key.strip()] = value.strip()
-        except OSError:
-            pass
-        self.version = self.setting("VERSION", "2026.9.6")
+    # -- log
 
     def log(self, message, level="info", subsystem="gateway", **fields):
         now = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
-        record = {"time": stamp, "level": level, "subsystem": subsystem, "message": message, **fields}
+        part = {"subsystem": subsystem} if subsystem else {}
+        record = {"time": stamp, "level": level, **part, "message": message, **fields}
         out = sys.stdout if level in ("info", "debug") else sys.stderr
-        text = json.dumps(record, ensure_ascii=False) if self.json_console else f"{stamp} [{subsystem}] {message}"
+        plain = f"{stamp} [{subsystem}] {message}" if subsystem else f"{stamp} {message}"
         try:
-            print(text, file=out, flush=True)
+            print(json.dumps(record, ensure_ascii=False) if self.json_console else plain, file=out, flush=True)
         except OSError:
             pass                                         # whoever reads our output is gone; serve on
         if self.log_file:
-            line = {"0": json.dumps({"subsystem": subsystem}), "1": message,
-                    "_meta": {"logLevelName": level.upper(), "date": stamp, "hostname": socket.gethostname()},
-                    "time": stamp, "message": message}
+            named = {"0": json.dumps(part), "1": message} if subsystem else {"0": message}
+            line = {**named, "_meta": {"logLevelName": level.upper(), "date": stamp, "hostname": socket.gethostname()},
+                    "time": stamp, "message": message, **fields}
             try:
                 Path(self.log_file).parent.mkdir(parents=True, exist_ok=True)
                 with open(self.log_file, "a") as file:
@@ -196,121 +157,119 @@ class Gateway:
             except OSError:
                 print("[openclaw] log file append failed; records dropped", file=sys.stderr, flush=True)
 
+    def complain(self, refused):
+        """The last words of a start that is refused."""
+        self.log(str(refused), "error", "")
+        if refused.code == CONFIG and "Invalid config at" in str(refused):
+            self.log(configuration.DOCTOR_HINT, "error", "")
+
     # -- configuration
 
     def load(self):
-        try:
-            text = self.path.read_text()
-        except FileNotFoundError:
-            raise Refused("Missing config. Run `openclaw setup` or set gateway.mode=local "
-                          "(or pass --allow-unconfigured).") from None
-        except OSError as e:
-            raise Refused(f"read failed: Error: EACCES: permission denied, open '{self.path}' ({e.strerror})\n"
-                          f"{MISSING_MODE}") from None
-        try:
-            config = json5(text)
-        except (ValueError, KeyError, RecursionError):
-            raise Refused(MISSING_MODE) from None        # it does not say "syntax error": neither do we
-        gateway = config.get("gateway") if isinstance(config, dict) else None
-        mode = gateway.get("mode") if isinstance(gateway, dict) else None
-        if mode is None:
-            raise Refused(MISSING_MODE)
-        if mode != "local":
-            raise Refused(f"Gateway start blocked: set gateway.mode=local (current: {mode}) or pass "
-                          "--allow-unconfigured.")
-
-        def invalid(what):
-            return Refused(f'Gateway failed to start: Invalid config at {self.path}:\n{what}\n'
-                           'Run "openclaw doctor --fix" to repair, then retry.')
-
-        for key in config:
-            if key not in TOP_LEVEL_KEYS:
-                raise invalid(f'<root>: Unrecognized key: "{key}"')
-        port = gateway.get("port", DEFAULT_PORT)
-        if not isinstance(port, int):
-            kind = {str: "string", bool: "boolean"}.get(type(port), "object")
-            raise invalid(f"gateway.port: Invalid input: expected number, received {kind}")
-        stamped = (config.get("meta") or {}).get("lastTouchedVersion", "")
-        if stamped and _numbers(stamped) > _numbers(self.version):
-            raise Refused("Refusing to run automatic gateway startup migrations because this OpenClaw binary "
-                          f"({self.version}) is older than the config last written by OpenClaw {stamped}.", FAILED)
-        auth = gateway.get("auth") or {}
+        node = self.setting("NODE", "26.10.0")
+        if configuration.numbers(node)[:2] < OLDEST_NODE:
+            raise Refused(f"openclaw: Node {node}: node:sqlite is unavailable; use 24.16+/26.1+ or a build with the "
+                          "fix.", FAILED)
+        if self.setting("MISSING_MODULE"):
+            raise Refused(MODULE.format(name=self.setting("MISSING_MODULE")), FAILED)
+        self.json_console, self.log_file = False, None
+        reasons = configuration.restore_from_backup(self.path, self.database)
+        if reasons:
+            self.log(f"Config auto-restored from backup: {self.path} ({reasons})", "warn", "")
+        self.peek_at_logging()
+        self.log("loading configuration…")
+        self.log("resolving authentication…")
+        self.config, self.lines = configuration.read_for_start(self.path, self.version, self.database)
+        gateway = self.config["gateway"]
+        auth = gateway.get("auth") if isinstance(gateway.get("auth"), dict) else {}
         self.token = os.environ.get("OPENCLAW_GATEWAY_TOKEN") or auth.get("token")
+        if isinstance(self.token, dict):                 # a SecretRef
+            self.token = os.environ.get(self.token.get("id", ""))
+            if not self.token:
+                raise Refused("[SECRETS_DEGRADED] cold gateway:ingress-auth: secret reference was not found.\n"
+                              "Gateway failed to start: Startup failed: required secrets are unavailable.", FAILED)
         self.bind = gateway.get("bind", "loopback")
-        if self.bind != "loopback" and (auth.get("mode") == "none" or not self.token):
+        if self.bind not in ("loopback", "auto") and (auth.get("mode") == "none" or not self.token):
             raise Refused(f"Refusing to bind gateway to {self.bind} without auth.")
-        self.port = int(self.arguments.port or os.environ.get("OPENCLAW_GATEWAY_PORT") or port)
-        logging = config.get("logging") or {}
-        self.json_console = logging.get("consoleStyle", "json") == "json"
-        self.log_file = logging.get("file")
+        port = gateway.get("port", DEFAULT_PORT)
+        self.port = int(self.arguments.port or os.environ.get("OPENCLAW_GATEWAY_PORT") or
+                        (port if isinstance(port, int) else DEFAULT_PORT))
+
+    def peek_at_logging(self):
+        """The style and file of its log, from a configuration that may be refused later."""
+        try:
+            logging = configuration.Json5(self.path.read_text()).value.get("logging") or {}
+            self.json_console = logging.get("consoleStyle", "json") == "json"
+            self.log_file = logging.get("file")
+        except (OSError, ValueError, AttributeError):
+            pass                                         # then its lines are plain, on the console only
+
+    def serve_as_configured(self):
+        gateway = self.config["gateway"]
         self.chat = (((gateway.get("http") or {}).get("endpoints") or {}).get("chatCompletions") or {}).get("enabled")
         tls = gateway.get("tls") or {}
         self.tls = None
         if tls.get("enabled"):
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(tls["certPath"], tls["keyPath"])
-        self.config = config
 
-    # -- lock and boot history
-
-    def lock(self):
-        folder = self.state / "tmp" / f"openclaw-{os.getuid()}"
+    def accept_config(self):
+        """This configuration works: it is what the next start compares with, and what doctor restores."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise Refused(f"Gateway failed to start: EACCES: {e.strerror}, mkdir '{folder}' | "
-                          "gateway.maintenance_required | EACCES.") from None
-        digest = hashlib.sha256(str(self.path).encode()).hexdigest()[:8]
-        self.locks = [folder / "gateway.state.lock", folder / f"gateway.{digest}.lock"]
-        try:
-            held, _ = json.JSONDecoder().raw_decode(self.locks[0].read_text())
-            alive = held["pid"] != os.getpid() and start_time(held["pid"]) == held["startTime"]
-        except (OSError, ValueError, KeyError, TypeError):
-            alive = False                                # left by a kill: taken over silently
-        if alive:
-            self.locks = []
-            raise Refused("Doctor could not enter maintenance. StateDatabaseCoordinatorContentionError: another "
-                          "OpenClaw process owns gateway-lifecycle\ngateway requires state migration. Stop the "
-                          "service and run `openclaw doctor --fix`.")
-        content = json.dumps({"pid": os.getpid(), "ownerId": secrets.token_hex(8), "createdAt": _iso(time.time()),
-                              "configPath": str(self.path), "stateDir": str(self.state), "port": self.port,
-                              "startTime": start_time(os.getpid())})
-        for lock in self.locks:
-            lock.write_text(content + "\n\t  \t \t\n")   # the real one pads with tabs and spaces
-
-    def unlock(self):
-        for lock in self.locks:
-            lock.unlink(missing_ok=True)
-
-    def boots(self, change):
-        path = self.state / "state" / "standin-boots.json"
-        try:
-            history = json.loads(path.read_text())
+            data = self.path.read_bytes()
+            self.database.accept(configuration.profile(data, configuration.Json5(data.decode()).value))
+            if os.environ.get("OPENCLAW_CONFIG_READONLY") != "1":
+                configuration.write_private(configuration.beside(self.path, ".last-good"), data)
+            self.seen = data
         except (OSError, ValueError):
-            history = []
-        change(history)
+            self.seen = None
+
+    async def watch_config(self):
+        """Edits of a running gateway: good ones are taken over, bad ones are not."""
+        stamp = None
+        while True:
+            await asyncio.sleep(0.5)
+            try:
+                stat = os.stat(self.path)
+                now = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+                if now == stamp:
+                    continue
+                stamp, data = now, self.path.read_bytes()
+            except OSError:
+                continue
+            if data != self.seen:
+                self.seen = data
+                self.reload(data)
+
+    def reload(self, data):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(history[-50:]))
-        except OSError:
-            pass
-
-    def note_boot(self):
-        now = int(time.time() * 1000)
-
-        def change(history):
-            unclean = sum(1 for b in history if b["outcome"] is None and now - b["started_at_ms"] < BREAKER_WINDOW_MS)
-            if unclean >= BREAKER_BOOTS:
-                self.log(f"gateway restart-loop breaker tripped: {unclean} unclean boot(s) within "
-                         f"{BREAKER_WINDOW_MS}ms; suppressing channel/provider account auto-start.", "warn")
-            history.append({"pid": os.getpid(), "started_at_ms": now, "outcome": None})
-        self.boots(change)
-
-    def note_end(self, outcome):
-        def change(history):
-            if history:
-                history[-1]["outcome"] = outcome
-        self.boots(change)
+            parsed = configuration.Json5(data.decode(errors="replace"))
+            found = "".join(f"{'.'.join(map(str, i.path))}: {i.message}" for i in configuration.issues(parsed.value)[:1])
+            new = parsed.value
+        except (ValueError, RecursionError) as e:
+            found, new = f"JSON5 parse failed: SyntaxError: {e}", None
+        last = self.database.accepted()
+        odd = configuration.anomalies(configuration.profile(data, new), last) if last else []
+        if odd:
+            self.log(f"Config observe anomaly: {self.path} ({', '.join(odd)})", "warn", "")
+        if found or configuration.mode_of(new) != "local":
+            self.log(f"config reload skipped (invalid config): {found or 'gateway.mode is unset'}", "warn",
+                     "gateway/reload")
+            return
+        keys = sorted(_changed(self.config, new))
+        if not keys:
+            return
+        self.log(f"config change detected; evaluating reload ({', '.join(keys)})", subsystem="gateway/reload")
+        self.config = new
+        self.accept_config()
+        restart = [k for k in keys if k.startswith("gateway.") and not k.startswith(("gateway.http", "gateway.reload"))]
+        if restart and (new["gateway"].get("reload") or {}).get("mode") != "off":
+            self.log(f"config change requires gateway restart ({', '.join(restart)}) — preparing",
+                     subsystem="gateway/reload")
+            self.asked.put_nowait("restart:config change")
+            return
+        self.serve_as_configured()
+        self.log(f"config hot reload applied ({', '.join(keys)})", subsystem="gateway/reload")
 
     # -- life
 
@@ -318,7 +277,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGINT"):
             loop.add_signal_handler(getattr(signal, name), self.asked.put_nowait, f"stop:{name}")
-        loop.add_signal_handler(signal.SIGUSR2, self.asked.put_nowait, "restart")
+        loop.add_signal_handler(signal.SIGUSR2, self.asked.put_nowait, "restart:SIGUSR2")
         # SIGUSR1 is a trap: Node opens its inspector. The line is what a test looks for to see that nobody sent it.
         loop.add_signal_handler(signal.SIGUSR1, lambda: print(
             "Debugger listening on ws://127.0.0.1:9229/standin", file=sys.stderr, flush=True))
@@ -339,54 +298,154 @@ class Gateway:
                     print(line, file=sys.stderr, flush=True)
                 return int(detail)
             if kind == "stop":
+                self.log("admission closed: stop (SIGTERM)", subsystem="gateway/admission")
                 self.log(f"received {detail}; shutting down")
                 await self.close("gateway stopping", float(self.setting("DRAIN_SECONDS", 0)))
-                self.note_end(f"stop ({detail})")
-                self.unlock()
+                self.database.end("clean_stop", f"stop ({detail})")
+                self.locks.release()
                 return CLEAN
-            self.log("admission closed: restart (SIGUSR2)", subsystem="gateway/admission")
-            self.log("restart mode: in-process restart (SIGUSR2)")
+            self.log(f"admission closed: restart ({detail})", subsystem="gateway/admission")
+            self.log(f"restart mode: in-process restart ({detail})")
             await self.close("gateway restarting", 0)
-            self.note_end("restart (SIGUSR2)")
+            self.database.end("planned_restart", f"restart ({detail})")
 
     async def start(self, first):
         self.generation = time.monotonic()
-        self.read_settings()
+        self.setting.read()
+        self.version = self.setting.version
         self.load()
-        self.log("loading configuration…")
-        if first:
-            self.lock()
-        self.note_boot()
+        for folder, mode in ((self.state, 0o700), (self.path, 0o600)):
+            try:
+                folder.chmod(mode)                       # too open ones are tightened at start
+            except OSError:
+                pass
         total = float(self.setting("START_SECONDS", 1))
-        self.log("resolving authentication…")
+        self.log("starting...")
+        self.log("shutdown budget at startup: drain=315000ms shutdown=325000ms reserve=10000ms exitMargin=5000ms; "
+                 "source=standin")
+        if first:
+            stale = clear_stale(self.port, self.locks.owner())
+            if stale:
+                self.log(f"service-mode: cleared {len(stale)} stale gateway pid(s) before bind on port {self.port}")
+            self.locks.take(self.port)
+        try:
+            await self.start_owned(total)
+        except Refused:
+            self.locks.release()
+            raise
+
+    async def start_owned(self, total):
+        self.database.open()
+        unclean = self.database.boot()
+        configuration.refuse_invalid(self.path, self.config, self.lines)
+        self.agents.check()
+        if self.setting("MIGRATION") == "blocked" and not (self.state / "state" / "migrated").exists():
+            raise Refused(BLOCKED_MIGRATION.format(state=self.state))
+        if unclean >= BREAKER_BOOTS:
+            self.log(f"gateway restart-loop breaker tripped: {unclean} unclean boot(s) within "
+                     f"{BREAKER_WINDOW_MS}ms; suppressing channel/provider account auto-start. Inspect the stability "
+                     "bundle and fix the startup crash before restarting the service.", "error")
         if not self.token:
             self.token = secrets.token_hex(16)
             self.log("Gateway auth token was missing. Generated a runtime token for this startup without changing "
                      "config; restart will generate a different token.", "warn")
-        self.log("starting...")
-        self.log("shutdown budget at startup: drain=315000ms shutdown=325000ms reserve=10000ms exitMargin=5000ms; "
-                 "source=standin")
+        heap = self.arguments.heap_mb()
         await self.work(0.6 * total)
+        if heap and heap < 128:
+            self.abort_for_heap(heap)
         self.log("starting HTTP server...")
         self.phase = "starting"
-        await self.listen()
-        self.log("agent model: standin/canned (thinking=medium, fast=off)")
-        self.log(f"http server listening (0 plugins, {time.monotonic() - self.generation:.1f}s)")
+        self.serve_as_configured()
+        await self.listen_or_wait()
+        self.log(f"agent model: {self.turns.candidates()[0]} (thinking=medium, fast=off)")
+        loaded = self.load_plugins()
+        self.log(f"http server listening ({loaded} plugins, {time.monotonic() - self.generation:.1f}s)")
         self.log("starting channels and sidecars...")
         await self.work(0.4 * total)
         self.phase = "started"
         self.log("gateway ready")
-        self.keep_last_good()
+        self.accept_config()
+        self.live(channels=unclean < BREAKER_BOOTS)
+
+    def live(self, channels):
+        """What goes on while it is ready, faults included."""
         loop = asyncio.get_running_loop()
         if self.setting("EXIT_AFTER"):
             loop.call_later(float(self.setting("EXIT_AFTER")), self.asked.put_nowait,
                             f"exit:{self.setting('EXIT_CODE', FAILED)}")
         if self.setting("HANG_AFTER"):
             loop.call_later(float(self.setting("HANG_AFTER")), self.hang)
+        wanted = [self.watch_config()]
+        if self.setting("BLOCK_SECONDS"):
+            wanted.append(self.block())
+        if self.setting("LEAK_MB_PER_S"):
+            wanted.append(self.leak())
+        if self.setting("SAYS"):
+            wanted.append(self.say(self.setting("SAYS")))
+        telegram = (self.config.get("channels") or {}).get("telegram") or {}
+        if channels and telegram.get("botToken") and telegram.get("enabled", True):
+            wanted.append(self.telegram(telegram["botToken"]))
+        self.tasks = [asyncio.create_task(w) for w in wanted]
 
     def hang(self):
         while True:                                      # no byte is read or written from here on
             time.sleep(3600)
+
+    async def block(self):
+        while True:
+            await asyncio.sleep(float(self.setting("BLOCK_EVERY", 15)))
+            time.sleep(float(self.setting("BLOCK_SECONDS")))
+
+    async def say(self, line):
+        while True:
+            self.log(line, "error")
+            await asyncio.sleep(1)
+
+    async def leak(self):
+        while True:
+            self.leaked.append(b"x" * int(float(self.setting("LEAK_MB_PER_S")) * 2**18))
+            if (heap := self.arguments.heap_mb()) and sum(map(len, self.leaked)) > heap * 2**20:
+                self.abort_for_heap(heap)
+            await asyncio.sleep(0.25)
+
+    def abort_for_heap(self, mb):
+        print(ABORTED.format(pid=os.getpid(), mb=mb), file=sys.stderr, flush=True)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.abort()
+
+    def load_plugins(self):
+        plugins = self.config.get("plugins") or {}
+        if plugins.get("enabled") is False:
+            return 0
+        entries = [k for k, v in (plugins.get("entries") or {}).items() if v.get("enabled", True)]
+        crashing, throwing = self.setting("PLUGIN_CRASHES"), self.setting("PLUGIN_THROWS")
+        for name in entries:
+            if name in (crashing, throwing):
+                path = self.state / "extensions" / name / "index.js"
+                self.log(f"[plugins] {name} failed during load from {path}: Error: boom at load", "error", "plugins")
+                if name == crashing:
+                    raise Refused(f"[openclaw] Uncaught exception: Error: boom after load\n    at Object.register "
+                                  f"({path}:3:9)\n    at process.processTicksAndRejections", FAILED)
+        return len([name for name in entries if name != throwing])
+
+    async def telegram(self, token):
+        """One poller. Others of this machine with the same token are seen by their sockets' names."""
+        name = f"standin-telegram-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mine:
+            mine.bind(f"\0{name}-{os.getpid()}")
+            while True:
+                others = Path("/proc/net/unix").read_text().count(f"@{name}-") - 1
+                if self.setting("TELEGRAM") == "401":
+                    self.log("[telegram] [default] channel exited: Call to 'getMe' failed! (401: Unauthorized)", "error",
+                             "channels/telegram")
+                elif others or self.setting("TELEGRAM") == "409":
+                    self.log("[telegram][diag] isolated polling ingress failed: Telegram getUpdates conflict: Conflict: "
+                             "terminated by other getUpdates request; make sure that only one bot instance is running. "
+                             "Another OpenClaw gateway, script, or Telegram poller may be using this bot token; stop "
+                             "the other one.", subsystem="channels/telegram")
+                    self.log("Telegram isolated polling ingress failed; restarting in 34.27s.", "error",
+                             "channels/telegram")
+                await asyncio.sleep(float(self.setting("TELEGRAM_SECONDS", 2)))
 
     async def work(self, seconds):
         end = time.monotonic() + seconds
@@ -399,13 +458,25 @@ class Gateway:
                 hashlib.sha256(b"start" * 2000).digest()
             await asyncio.sleep(0.001)                   # signals and probes get their turn
 
-    def keep_last_good(self):
-        try:
-            good = self.path.with_name(self.path.name + ".last-good")
-            good.write_bytes(self.path.read_bytes())
-            good.chmod(0o600)
-        except OSError:
-            pass
+    # -- the port
+
+    async def listen_or_wait(self):
+        """Under systemd it waits for a port's owner, and gives way to a healthy gateway with 78."""
+        end = time.monotonic() + float(self.setting("SUPERVISED_WAIT", 6))
+        while True:
+            try:
+                return await self.listen()
+            except Refused:
+                if not under_systemd():
+                    raise
+                if await asyncio.to_thread(_answers_healthz, self.port):
+                    raise Refused("Gateway failed to start: gateway already running under systemd; existing gateway is "
+                                  "healthy, exiting with code 78 to prevent a systemd Restart=always loop\n"
+                                  + self.describe_port()) from None
+                if time.monotonic() >= end:
+                    raise
+                self.log("gateway already running under systemd; waiting 5000ms before retrying startup", "warn")
+                await asyncio.sleep(1)
 
     async def listen(self):
         hosts = ["127.0.0.1", "::1"] if self.bind == "loopback" else ["0.0.0.0"]
@@ -422,202 +493,52 @@ class Gateway:
                         continue
                     problem = e
             if problem is None:
-                self.servers = [await asyncio.start_server(self.serve, sock=s, ssl=self.tls) for s in sockets]
-                return
+                return await self.front.listen(sockets, self.tls)
             for s in sockets:
                 s.close()
         raise Refused(f"Gateway failed to start: another gateway instance is already listening on "
                       f"ws://127.0.0.1:{self.port} | listen EADDRINUSE: address already in use 127.0.0.1:{self.port}\n"
-                      f"Port {self.port} is already in use.\n- Another process is listening on this port.", FAILED)
+                      + self.describe_port(), FAILED)
+
+    def describe_port(self):
+        lines, gateway = [f"Port {self.port} is already in use."], False
+        for pid, uid, words in listeners(self.port):
+            try:
+                user = pwd.getpwuid(uid).pw_name
+            except KeyError:
+                user = str(uid)
+            lines.append(f"- pid {pid} {user}: {words} (127.0.0.1:{self.port})")
+            gateway = gateway or words.startswith("openclaw-gateway")
+        lines.append("- Gateway already running locally. Stop it (openclaw gateway stop) or use a different port."
+                     if gateway else "- Another process is listening on this port.")
+        return "\n".join(lines)
 
     async def close(self, reason, drain):
         self.phase = "draining" if self.phase != "down" else "down"
-        if drain:
-            await asyncio.sleep(drain)
-        for writer in list(self.sockets):
-            _send(writer, 1, json.dumps({"type": "event", "event": "shutdown",
-                                         "payload": {"reason": reason, "restartExpectedMs": 1000}}).encode())
-            _send(writer, 8, (1012).to_bytes(2, "big") + b"service restart")
-            writer.close()
-        for server in getattr(self, "servers", []):
-            server.close()
-        self.servers = []
+        end = time.monotonic() + 315
+        await asyncio.sleep(drain)
+        while self.turns.active and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        for task in self.tasks:
+            task.cancel()
+        self.front.close(reason)
         self.phase = "down"
 
-    # -- HTTP
 
-    async def serve(self, reader, writer):
-        try:
-            while await self.one(reader, writer):
-                pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            pass
-        finally:
-            self.sockets.discard(writer)
-            writer.close()
-
-    async def one(self, reader, writer):
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, target, _ = head[0].split(" ", 2)
-        headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
-        path = target.partition("?")[0]
-        if headers.get("upgrade", "").lower() == "websocket":
-            await self.websocket(headers, reader, writer)
-            return False
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
-        status, answer = self.answer(method, path, headers, body)
-        if isinstance(answer, bytes):
-            kind, payload = "text/event-stream", answer
-        else:
-            kind, payload = "application/json; charset=utf-8", json.dumps(answer).encode()
-        keep = headers.get("connection", "").lower() != "close"
-        writer.write((f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(payload)}\r\n"
-                      f"Cache-Control: no-store\r\nConnection: {'keep-alive' if keep else 'close'}\r\n\r\n").encode())
-        writer.write(payload if method != "HEAD" else b"")
-        await writer.drain()
-        return keep
-
-    def answer(self, method, path, headers, body):
-        health = {"/healthz": self.healthz, "/health": self.healthz, "/startupz": self.startupz,
-                  "/startup": self.startupz, "/readyz": self.readyz, "/ready": self.readyz}.get(path)
-        if health:
-            if method not in ("GET", "HEAD"):
-                return "405 Method Not Allowed", {"error": {"message": "Method Not Allowed"}}
-            return health()
-        if path.startswith("/v1/") and self.chat:
-            if headers.get("authorization") != f"Bearer {self.token}":
-                return "401 Unauthorized", {"error": {"message": "Unauthorized", "type": "unauthorized"}}
-            if path == "/v1/models" and method == "GET":
-                return "200 OK", {"object": "list", "data": [
-                    {"id": i, "object": "model"} for i in ("openclaw", "openclaw/default", "openclaw/main")]}
-            if path == "/v1/chat/completions" and method == "POST":
-                return self.completion(body)
-        return "404 Not Found", {"error": {"message": "Not Found"}}
-
-    def up(self):
-        return int((time.monotonic() - self.generation) * 1000)
-
-    def healthz(self):
-        return "200 OK", {"ok": True, "status": "live"}
-
-    def startupz(self):
-        answer = {"version": self.version, "uptimeMs": self.up()}
-        if self.phase == "started":
-            return "200 OK", {"ok": True, "status": "started", **answer}
-        if self.phase == "draining":
-            return "503 Service Unavailable", {"ok": False, "status": "draining", **answer}
-        return "503 Service Unavailable", {"ok": False, "status": "starting", **answer,
-                                           "pendingReason": "startup-sidecars"}
-
-    def readyz(self):
-        failing = {"started": [], "draining": ["gateway-draining"]}.get(self.phase, ["startup-sidecars"])
-        if self.phase == "started" and self.setting("UNREADY"):
-            failing = [self.setting("UNREADY")]
-        answer = {"ready": not failing, "failing": failing, "uptimeMs": self.up(),
-                  "eventLoop": {"degraded": False, "delayP99Ms": 1.0}}
-        return ("200 OK" if not failing else "503 Service Unavailable"), answer
-
-    def completion(self, body):
-        if self.phase == "draining":
-            return "503 Service Unavailable", {"error": {
-                "message": "The gateway is temporarily unavailable while suspending or restarting",
-                "type": "gateway_unavailable"}}
-        try:
-            asked = json.loads(body)
-        except ValueError:
-            return "400 Bad Request", {"error": {"message": "invalid JSON", "type": "invalid_request_error"}}
-        base = {"id": f"chatcmpl_{secrets.token_hex(6)}", "created": int(time.time()),
-                "model": asked.get("model", "openclaw")}
-        if trouble := self.setting("TURN_FAILS"):
-            self.log("model fallback decision", "warn", "model-fallback/decision", event="model_fallback_decision",
-                     decision="candidate_failed", reason="auth", status=401, errorPreview=trouble,
-                     fallbackStepFinalOutcome="chain_exhausted")
-            self.log(f"chat completion failed: FailoverError: {trouble}", "warn", "openai-compat")
-            return "401 Unauthorized", {"error": {"message": trouble, "type": "authentication_error"}}
-        self.log(f"[agent] run {base['id']} ended with stopReason=stop", subsystem="agents/agent-command")
-        if not asked.get("stream"):
-            return "200 OK", {**base, "object": "chat.completion", "choices": [
-                {"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
-        chunks = [{"index": 0, "delta": {"role": "assistant", "content": "pong"}, "finish_reason": None},
-                  {"index": 0, "delta": {}, "finish_reason": "stop"}]
-        lines = [json.dumps({**base, "object": "chat.completion.chunk", "choices": [c]}) for c in chunks]
-        return "200 OK", "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"]).encode()
-
-    # -- WebSocket: the challenge, connect, status, health
-
-    async def websocket(self, headers, reader, writer):
-        accept = base64.b64encode(hashlib.sha1(
-            (headers.get("sec-websocket-key", "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
-        writer.write(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
-        self.sockets.add(writer)
-
-        def tell(message):
-            _send(writer, 1, json.dumps(message).encode())
-
-        tell({"type": "event", "event": "connect.challenge",
-              "payload": {"nonce": secrets.token_hex(16), "ts": int(time.time() * 1000)}})
-        await writer.drain()
-        connected = False
-        while True:
-            opcode, payload = await _frame(reader)
-            if opcode == 8:
-                _send(writer, 8, payload[:2])
-                return
-            if opcode == 9:
-                _send(writer, 10, payload)
-            if opcode != 1:
-                continue
-            request = json.loads(payload)
-            method, params = request.get("method"), request.get("params") or {}
-
-            def reply(ok, **content):
-                tell({"type": "res", "id": request.get("id"), "ok": ok, **content})
-
-            if method == "connect":
-                problem = self.refuse_connect(params)
-                if problem:
-                    code, close, reason = problem
-                    reply(False, error={"code": code, "message": reason})
-                    _send(writer, 8, close.to_bytes(2, "big") + reason.encode())
-                    await writer.drain()
-                    return
-                connected = True
-                reply(True, payload={"type": "hello-ok", "protocol": 4, "server": {
-                    "version": self.version, "buildId": "standin", "bootId": str(self.generation), "connId": "1"},
-                    "policy": {"tickIntervalMs": 30000}})
-            elif not connected:
-                reply(False, error={"code": "INVALID_REQUEST", "message": "connect first"})
-            elif method == "status":
-                reply(True, payload={"pid": os.getpid(), "eventLoop": {"degraded": False}, "tasks": {},
-                                     "degradedSecretOwners": [], "degradedPlugins": []})
-            elif method == "health":
-                reply(True, payload={"ok": True, "channels": {}, "agents": [], "plugins": {"loaded": [], "errors": []}})
-            else:
-                reply(False, error={"code": "INVALID_REQUEST", "message": f"unknown method {method}"})
-            await writer.drain()
-
-    def refuse_connect(self, params):
-        token = (params.get("auth") or {}).get("token")
-        if self.phase != "started":
-            return "UNAVAILABLE", 1013, "gateway starting"
-        if not token:
-            return "DEVICE_IDENTITY_REQUIRED", 1008, "device identity required"
-        if token != self.token:
-            return "AUTH_TOKEN_MISMATCH", 1008, "unauthorized: gateway token mismatch"
-        if (params.get("client") or {}).get("id") not in ("gateway-client", "cli", "openclaw-probe"):
-            return "INVALID_REQUEST", 1008, ("invalid connect params: at /client/id: must be equal to one of the "
-                                             "allowed values")
-        return None
+def _changed(old, new, path=()):
+    """Dotted names of the leaves that differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {k for key in {*old, *new} for k in _changed(old.get(key), new.get(key), (*path, key))}
+    return set() if old == new else {".".join(path)}
 
 
-def _numbers(version):
-    return [int(n) for n in re.findall(r"\d+", version)]
-
-
-def _iso(seconds):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+def _answers_healthz(port):
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+        connection.request("GET", "/healthz")
+        return json.loads(connection.getresponse().read()).get("ok") is True
+    except (OSError, ValueError, AttributeError, http.client.HTTPException):
+        return False
 
 
 def _listener(host, port):
@@ -633,52 +554,38 @@ def _listener(host, port):
         raise
 
 
-def _send(writer, opcode, payload):
-    size = len(payload)
-    length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
-    try:
-        writer.write(bytes([0x80 | opcode]) + length + payload)
-    except OSError:
-        pass
-
-
-async def _frame(reader):
-    first, second = await reader.readexactly(2)
-    size = second & 0x7F
-    if size == 126:
-        size = int.from_bytes(await reader.readexactly(2), "big")
-    elif size == 127:
-        size = int.from_bytes(await reader.readexactly(8), "big")
-    if size > 1 << 20:
-        raise ValueError("frame too large")
-    mask = await reader.readexactly(4) if second & 0x80 else bytes(4)
-    data = await reader.readexactly(size)
-    return first & 0x0F, bytes(b ^ mask[i % 4] for i, b in enumerate(data))
-
-
 class Arguments:
     """`[gateway [run]] [--port N]`, as in the ExecStart= of the real unit; what it does not know it ignores."""
 
     def __init__(self, words):
-        self.port = None
+        self.words, self.port = words, None
         for i, word in enumerate(words):
             if word == "--port" and i + 1 < len(words):
                 self.port = words[i + 1]
             elif word.startswith("--port="):
                 self.port = word.partition("=")[2]
 
+    def heap_mb(self):
+        found = re.findall(r"--max-old-space-size=(\d+)", " ".join([*self.words, os.environ.get("NODE_OPTIONS", "")]))
+        return int(found[0]) if found else None
+
 
 def main():
     if "--version" in sys.argv:
         print(f"OpenClaw {os.environ.get('STANDIN_VERSION', '2026.9.6')} (standin)")
         return CLEAN
+    code = standin_tools.run(sys.argv[1:])
+    if code is not None:
+        return code
+    gateway = Gateway(Arguments(sys.argv[1:]))
     take_the_name()
     try:
         async def live():
-            return await Gateway(Arguments(sys.argv[1:])).run()
+            gateway.asked = asyncio.Queue()              # of this loop
+            return await gateway.run()
         code = asyncio.run(live())
     except Refused as refused:
-        print(refused, file=sys.stderr, flush=True)
+        gateway.complain(refused)
         code = refused.code
     sys.stdout.flush()
     # Not sys.exit: nothing that lingers in the event loop may change the code or delay it.
@@ -686,4 +593,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

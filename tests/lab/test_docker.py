@@ -11,7 +11,7 @@ import time
 import pytest
 from lab import LabError, pid_of, run, wait_until
 from lab.base import die_with_parent
-from lab.core import HERE
+from lab.core import STANDIN
 from lab.engine import Engine
 from lab.site import LIMITS, TOKEN
 
@@ -32,9 +32,9 @@ class Place:
             {"gateway": {"mode": "local", "port": PORT, "auth": {"mode": "token", "token": TOKEN},
                          "http": {"endpoints": {"chatCompletions": {"enabled": True}}}}}))
         self.engine.docker("create", "--name", NAME, "--network", "host", "--stop-timeout", "20",
-                           "-v", f"{self.state}:/root/.openclaw", "-v",
-                           f"{HERE / 'standin_gateway.py'}:/opt/openclaw-standin/openclaw.py:ro", "-e", "HOME=/root",
-                           self.engine.image(), "/usr/bin/python3", "/opt/openclaw-standin/openclaw.py", "gateway",
+                           "-v", f"{self.state}:/root/.openclaw", "-e", "HOME=/root",
+                           *(word for file, path in STANDIN for word in ("-v", f"{file}:{path}:ro")),
+                           self.engine.image(), "/usr/bin/python3", "/opt/openclaw-standin/openclaw.mjs", "gateway",
                            "--port", str(PORT), timeout=120)
         self.config = self.dir / "mesh.toml"
         limits = "\n".join(f'{key} = "{value}"' for key, value in LIMITS.items())

@@ -114,7 +114,7 @@ def test_its_turns_are_judged_by_its_own_log(ready):
     if ready.gateway == "openclaw":
         endpoint(401)
     else:
-        ready.settings(turn_fails="401 Incorrect API key provided")
+        ready.settings(model_fails="* 401 Incorrect API key provided")
         ready.order("restart")
         before = ready.wait_ready(not_pid=pid_of(before))
     # The real one sets the key aside after the first refusal and answers the second turn without asking.

@@ -22,6 +22,10 @@ from .node import Node
 HERE = Path(__file__).resolve().parent.parent
 REPO = HERE.parent.parent
 REGISTER = Path("/run/meshops-lab")      # one file per run: whom to clean up after if it was killed
+# The stand-in lies in a node as an install of the real one does: that is how units, versions and tools are found.
+STANDIN = [(HERE / f"standin_{name}", f"/opt/openclaw-standin/{path}") for name, path in (
+    ("gateway.py", "openclaw.mjs"), ("package.json", "package.json"), ("node.sh", "bin/node"),
+    *((f"{part}.py", f"standin_{part}.py") for part in ("config", "state", "turns", "http", "tools")))]
 PROGRAMS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nft": "nftables", "ip": "iproute2",
             "nsenter": "util-linux", "ssh-keygen": "openssh-client", "journalctl": "systemd"}
 
@@ -59,6 +63,12 @@ def find_meshops():
         return release
     found = [p for p in REPO.glob("build/*/meshops") if p.is_file() and os.access(p, os.X_OK)]
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
+
+
+def has_healer():
+    """Whether the binary under test can treat causes; before that it only supervises."""
+    binary = find_meshops()
+    return bool(binary) and re.search(r"^  ledger ", run([binary, "--help"], check=False).out, re.M) is not None
 
 
 def openclaw_dir():
@@ -109,8 +119,7 @@ class Lab:
         self.network = Network(f"mlab-{self.id}", self.finalizers)
         self.meshops = find_meshops() if meshops == "find" else meshops
         self.openclaw = openclaw_dir() if openclaw == "find" else openclaw
-        # The stand-in has "openclaw" in its path, as any real install has: that is how units are found.
-        self.binds = [(HERE, "/opt/lab"), (HERE / "standin_gateway.py", "/opt/openclaw-standin/openclaw.py")]
+        self.binds = [(HERE, "/opt/lab"), *STANDIN]
         if self.meshops:
             # A copy: a build that goes on beside the tests must not change the binary under them.
             self.meshops = Path(shutil.copy2(self.meshops, self.dir / "meshops"))

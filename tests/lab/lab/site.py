@@ -18,6 +18,7 @@ HOME = f"/home/{USER}"
 STATE = f"{HOME}/.openclaw"
 UNIT = "openclaw-gateway.service"
 CONFIG = "/etc/meshops/mesh.toml"
+STANDIN = "/opt/openclaw-standin"
 
 # Probes every second and short pauses, so that a test need not wait and does not inherit the pauses of the test
 # before; the start floor stays the product's default.
@@ -80,7 +81,7 @@ class Site:
 
     def command(self):
         if self.gateway == "standin":
-            return ["/usr/bin/python3", "/opt/openclaw-standin/openclaw.py", "gateway", "--port", str(PORT)]
+            return [f"{STANDIN}/bin/node", f"{STANDIN}/openclaw.mjs", "gateway", "--port", str(PORT)]
         # The installed unit starts dist/index.js, which keeps the name "node"; openclaw.mjs, what people type,
         # renames itself to openclaw-gateway. Both are in the field.
         node, package = "/opt/openclaw/node_modules/.bin/node", "/opt/openclaw/node_modules/openclaw"

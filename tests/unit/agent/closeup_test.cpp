@@ -150,6 +150,7 @@ TEST_F(CloseLook, ShowsNoSecretOfConfigurationEnvironmentOrLog) {
 TEST_F(CloseLook, IsBoundedWhateverTheGatewayWrites) {
   std::string hostile;
   for (int i = 0; i < 4000; ++i) hostile += std::string(2000, i % 2 == 0 ? '\0' : '"') + "\\\xff\x1b[31m\n";
+  for (int i = 0; i < 200'000; ++i) hostile += i % 400 == 0 ? "\n" : "sk- ";
   hostile += std::string(20U << 20, 'x');
   runtime.log = hostile;
   auto text = look().dump();

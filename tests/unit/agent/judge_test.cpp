@@ -20,10 +20,11 @@ struct Judging : testing::Test {
 };
 
 TEST_F(Judging, GivesWhatTheChildFound) {
-  auto found = says(R"([ "$*" = "diagnose --closeup - --format json --since 2026-11-24T05:00:00.000Z" ] || exit 9
+  auto found =
+      says(R"sh([ "$*" = "diagnose --closeup - --format json --since 2026-11-24T05:00:00.000Z" ] || exit 9
 [ "$(cat)" = "the look" ] || exit 8
 echo '{"schema": "meshops.diagnosis/1", "confidence": "high", "hypotheses": [{"cause": "disk_full", "score": 0.8}]}'
-exit 1)");
+exit 1)sh");
   ASSERT_TRUE(found) << found.error().text();
   EXPECT_EQ(found->confidence, diagnose::Confidence::high);
   EXPECT_EQ(found->hypotheses.at(0).cause, diagnose::Cause::disk_full);

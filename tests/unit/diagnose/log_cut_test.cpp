@@ -84,6 +84,18 @@ TEST(NotBefore, CutsByTheTimeOfEachLineAndKeepsLineNumbers) {
   EXPECT_EQ(cut.text, "\n\n\n2026-11-24T06:00:00.000Z new\n  its stack\n");
 }
 
+TEST(DateTail, GivesTheLastWordsOfAGatewayTheTimeOfItsEnd) {
+  auto at = *parse_iso8601("2026-11-24T06:00:00Z");
+  auto log = date_tail("2026-11-24T01:00:00.000Z [gateway] ready\nGateway start blocked: x\n  more\n", at);
+  EXPECT_EQ(log,
+            "2026-11-24T01:00:00.000Z [gateway] ready\n2026-11-24T06:00:00.000Z (what follows has no time)\n"
+            "Gateway start blocked: x\n  more\n");
+  EXPECT_TRUE(not_before(log, at).text.contains("start blocked"));
+  EXPECT_EQ(date_tail(log.substr(0, 41), at), log.substr(0, 41)) << "nothing follows";
+  EXPECT_EQ(date_tail("", at), "");
+  EXPECT_EQ(date_tail("plain", at), "2026-11-24T06:00:00.000Z (what follows has no time)\nplain");
+}
+
 TEST(NotBefore, ALogWithoutTimesStaysWhole) {
   auto cut = not_before("a\nb\n", *parse_iso8601("2026-11-24T05:30:00Z"));
   EXPECT_FALSE(cut.timed);

@@ -91,5 +91,11 @@ TEST_F(Discovering, WhatCannotBeLookedAtIsSaid) {
   EXPECT_THAT(test::run(discover(machine)).skipped, SizeIs(1));
 }
 
+TEST_F(Discovering, AMachineWithoutAnEngineHasNoContainers) {
+  machine.the_containers.refusal = error(EngineCode::no_engine, "no container engine answers")
+                                       .because(error(NetCode::no_socket, "there is no socket"));
+  EXPECT_THAT(test::run(discover(machine)).skipped, IsEmpty());
+}
+
 }  // namespace
 }  // namespace meshops

@@ -143,7 +143,7 @@ TEST_F(LadderTest, UnclearCausesAreNotActedOn) {
 TEST_F(LadderTest, AStoppedGatewayIsNobodysPatient) {
   EXPECT_EQ(see({.trouble = Trouble::refused, .wanted = false}).act, Act::none);
   treat({option("disk_full", "clean_caches")});
-  EXPECT_EQ(see({.trouble = Trouble::refused, .wanted = false}).act, Act::keep) << "the record is closed";
+  EXPECT_EQ(see({.trouble = Trouble::refused, .wanted = false}).act, Act::close);
   EXPECT_EQ(ladder.state(), State::well);
 }
 
@@ -280,6 +280,7 @@ RC_GTEST_PROP(LadderProperty, TheGuardsHoldForAnySequenceOfEvents, ()) {
         undoing = true;
         break;
       case Act::keep:
+      case Act::close:
         RC_ASSERT(open.has_value());
         open.reset();
         break;

@@ -80,8 +80,8 @@ const bool kAdded = add(
         {"repair_config_syntax",
          "a comma was forgotten; the edit is kept",
          [](Case& c) { c.config("{ meta: {} gateway: { mode: \"local\" } }").last_good(kPlain); },
-         {"write the new file /home/ada/.openclaw/openclaw.json.broken-20261124T051200Z (38 B)",
-          "write /home/ada/.openclaw/openclaw.json (38 B → 39 B)"},
+         {"write the new file /home/ada/.openclaw/openclaw.json.broken-20261124T051200Z (39 B)",
+          "write /home/ada/.openclaw/openclaw.json (39 B → 40 B)"},
          {{kBroken, "{ meta: {} gateway: { mode: \"local\" } }"},
           {kFile, "{ meta: {} ,gateway: { mode: \"local\" } }"}}},
         {"restore_last_good_config",
@@ -95,7 +95,7 @@ const bool kAdded = add(
                    "clobbered config.");
          },
          {"write the new file /home/ada/.openclaw/openclaw.json.broken-20261124T051200Z (15 B)",
-          "write /home/ada/.openclaw/openclaw.json (15 B → 80 B)"},
+          "write /home/ada/.openclaw/openclaw.json (15 B → 75 B)"},
          {{kBroken, "{ \"meta\": { \"v\""}, {kFile, kPlain}}},
         {"restore_last_good_config",
          "meshops' own copy comes first",
@@ -104,7 +104,7 @@ const bool kAdded = add(
            c.patient.good_config = "/var/lib/meshops/good.json";
          },
          {"write the new file /home/ada/.openclaw/openclaw.json.broken-20261124T051200Z (0 B)",
-          "write /home/ada/.openclaw/openclaw.json (0 B → 88 B)"},
+          "write /home/ada/.openclaw/openclaw.json (0 B → 83 B)"},
          {{kBroken, ""}, {kFile, with("  a: 1,\n")}}},
         {"restore_last_good_config",
          "copies that are no better are passed over, and the file itself is gone",
@@ -112,7 +112,7 @@ const bool kAdded = add(
            c.host.files.erase(kFile);
            c.last_good("{ \"gateway\"").file(kFile + ".bak", kPlain);
          },
-         {"write the new file /home/ada/.openclaw/openclaw.json (80 B)"},
+         {"write the new file /home/ada/.openclaw/openclaw.json (75 B)"},
          {{kFile, kPlain}}},
         {"doctor_fix_once",
          "only unknown keys are complained about",
@@ -124,8 +124,8 @@ const bool kAdded = add(
         {"reload_mode_off",
          "writes restart it",
          [](Case& c) { c.config("{gateway: {mode: 'local'}}").runs(); },
-         {"write /home/ada/.openclaw/openclaw.json (26 B → 49 B)"},
-         {{kFile, "{gateway: {mode: 'local', reload: {mode: \"off\"}}}"}},
+         {"write /home/ada/.openclaw/openclaw.json (26 B → 51 B)"},
+         {{kFile, "{gateway: {mode: 'local', reload: { mode: \"off\" }}}"}},
          Then::watch},
         {"quarantine_plugin",
          "it throws while it loads",
@@ -136,7 +136,7 @@ const bool kAdded = add(
                    "2026-11-24T05:11:00.000Z [plugins] weather failed during load from /p/index.js: Error: "
                    "boom");
          },
-         {"write /home/ada/.openclaw/openclaw.json (30 B → 84 B)"},
+         {"write /home/ada/.openclaw/openclaw.json (30 B → 85 B)"},
          {{kFile, "{ gateway: { mode: \"local\" }, plugins: { entries: { weather: { enabled: false } } } }"}},
          Then::restart},
         {"swap_primary_model",
@@ -146,13 +146,13 @@ const bool kAdded = add(
                R"({"time":"2026-11-24T05:11:00.000Z","level":"warn","subsystem":"model-fallback","message":"x",)"
                R"("event":"model_fallback_decision","decision":"candidate_failed","candidateProvider":"two"})");
          },
-         {"write /home/ada/.openclaw/openclaw.json (272 B → 270 B)"},
+         {"write /home/ada/.openclaw/openclaw.json (264 B → 262 B)"},
          {{kFile, routed_to("three/x")}},
          Then::watch},
         {"correct_model_name",
          "one letter of the model is wrong",
          [](Case& c) { c.config(routed_to("one/lagre")).runs().log("Unknown model: one/lagre"); },
-         {"write /home/ada/.openclaw/openclaw.json (272 B → 272 B)"},
+         {"write /home/ada/.openclaw/openclaw.json (264 B → 264 B)"},
          {{kFile, kRouted}},
          Then::watch},
     },

@@ -1,0 +1,199 @@
+"""The fault matrix, run: each fault is done to a node with an agent, and judged by what the owner sees.
+
+    MESHOPS_MATRIX=results.json /usr/bin/python3 -m pytest tests/lab/test_matrix.py
+    tests/lab/report.py results.json            # the table of docs/measurements.md
+
+What a machine can heal must be healed, for the right reason, within the row's patience; what only a person can mend must
+end with the right cause and an alert, and with a gateway that nobody touched. Undo gives the bytes back. Every row under
+a systemd unit; some also under a user's unit and as a child process; the headline rows with the real OpenClaw.
+"""
+
+import json
+import os
+import time
+
+import pytest
+from lab import LabError, Patient, matrix, wait_until
+from lab.core import has_healer
+from lab.site import STATE
+
+RESULTS = os.environ.get("MESHOPS_MATRIX")
+
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("needs_meshops"),
+              pytest.mark.skipif(not has_healer(), reason="this meshops has no healer yet (no `meshops ledger`)")]
+PLACES = [pytest.param(("standin", "systemd-system"), id="standin-system"),
+          pytest.param(("standin", "systemd-user"), id="standin-user"),
+          pytest.param(("standin", "process"), id="standin-process"),
+          pytest.param(("openclaw", "systemd-system"), id="openclaw-system", marks=[pytest.mark.real])]
+
+
+def applies(row, gateway, runtime):
+    if row.played or (row.only and row.only != runtime):
+        return False
+    if gateway == "openclaw":
+        return "real" in row.kinds
+    return row.only == runtime or runtime == "systemd-system" or runtime.removeprefix("systemd-") in row.kinds
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def patient(request, lab):
+    gateway, runtime = request.param
+    node = lab.add(f"matrix-{gateway[:5]}-{runtime.rpartition('-')[2][:4]}")
+    made = Patient(node, gateway, runtime)
+    if gateway == "openclaw":
+        node.service("model", ["/usr/bin/python3", "/opt/lab/model_endpoint.py", "--port", "18871"])
+    yield made
+    node.poweroff()
+
+
+@pytest.mark.parametrize("row", [row for row in matrix.ROWS if not row.played], ids=lambda row: row.name)
+def test_row(patient, row):
+    if not applies(row, patient.gateway, patient.runtime):
+        pytest.skip("not here")
+    result = {"row": row.name, "what": row.what, "gateway": patient.gateway, "runtime": patient.runtime, "by": row.by,
+              "kinds": sorted(row.kinds & {"pair", "during"}), "causes": row.causes, "remedies": row.remedies, "ok": False}
+    try:
+        patient.reset(agent=True, consent=row.consent, prepare=row.prepare, **row.settings)
+        assert patient.turn() == 200, "not well before the fault"
+        patient.mark()
+        if row.by == "person":
+            told(patient, row, result)
+        else:
+            healed(patient, row, result)
+        result["ok"] = True
+    except (AssertionError, LabError) as e:
+        result["problem"] = str(e)[:500]
+        raise
+    finally:
+        if RESULTS:
+            with open(RESULTS, "a") as file:
+                file.write(json.dumps(result) + "\n")
+
+
+# ---- what a machine heals -------------------------------------------------------------------------------------
+
+def well(patient, row):
+    """True when the fault and its effect are gone; the reason why not otherwise."""
+    if row.ready:
+        if not row.ready(patient):
+            raise ValueError("the fault is still there")
+    if "stops" in row.name:
+        return True
+    main = patient.main()
+    if main["state"] != "ready":
+        raise ValueError(f"{main['state']}: {main.get('summary')}; healing: {main.get('healing')}")
+    if patient.turn() != 200:
+        raise ValueError("its turns fail")
+    return True
+
+
+def healed(patient, row, result):
+    row.inject(patient)
+    hurt = tracked(patient)
+    if row.during:
+        strike(patient, *row.during)
+    patient.node.wait("the gateway to be well again", lambda: not_before_it_was_hurt(patient, row) and well(patient, row),
+                      row.patience + 30 * (patient.gateway == "openclaw"), 0.25)
+    result["seconds"] = round(max(0.0, patient.elapsed() - patient.own_start), 1)
+    entries = patient.node.wait("the treatment's verdict", lambda: closed(patient, row), 60) if row.remedies else []
+    after = tracked(patient)
+    result["bytes_changed"] = sum(differing(hurt[p], after[p]) for p in hurt)
+    result["entries"] = [{k: e[k] for k in ("cause", "remedy", "verdict", "sentence")} for e in entries]
+    helped = [e for e in entries if e["verdict"] == "helped"]
+    result["named"] = helped[0]["cause"] if helped else ""
+    result["remedy"] = helped[0]["remedy"] if helped else ""
+    if row.remedies:
+        assert helped, f"no treatment helped: {result['entries']}"
+        assert {e["cause"] for e in helped} <= set(row.causes or (helped[0]["cause"],)), "healed for another reason"
+        assert {e["remedy"] for e in helped} <= set(row.remedies), f"another remedy: {[e['remedy'] for e in helped]}"
+    assert not row.never or row.never not in patient.said(), f"said what it must not: {row.never}"
+    assert "Debugger listening" not in patient.said(), "somebody sent SIGUSR1"
+    if "during" in row.kinds:
+        assert not [e for e in patient.ledger() if e["verdict"] == "open"], "a treatment was left open"
+    if row.undo_restores:
+        undo(patient, row, hurt, helped[0], result)
+
+
+def not_before_it_was_hurt(patient, row):
+    """A fault may take a moment to show: a ready gateway right after the injection proves nothing."""
+    if not row.remedies or "stops" in row.name:
+        return True
+    if not patient.ledger():
+        raise ValueError(f"no treatment yet; healing: {patient.healing()}")
+    return True
+
+
+def closed(patient, row):
+    entries = patient.ledger()
+    if any(e["verdict"] == "open" for e in entries) or not entries:
+        raise ValueError(f"{[(e['remedy'], e['verdict']) for e in entries]}")
+    return entries
+
+
+def strike(patient, phase, fault):
+    """Does `fault` at that phase of the treatment: looking, treating, watching, or any of them."""
+    wanted = {"looking", "treating", "watching"} if phase == "any" else {phase, "watching"}
+
+    def there():
+        state = patient.healing().get("state")
+        if state not in wanted:
+            raise ValueError(f"healing is {state}")
+        return True
+    wait_until(f"the phase {phase}", there, 30, 0.02)
+    fault(patient)
+
+
+TRACKED = (matrix.CONFIG, f"{STATE}/standin.env")
+
+
+def tracked(patient):
+    """The files that a treatment may write, by path: their bytes, or None."""
+    unit = [f"{patient.unit_dir()}/openclaw-gateway.service"] if patient.runtime != "process" else []
+    return {path: patient.bytes_of(path) for path in (*TRACKED, *unit)}
+
+
+def differing(old, new):
+    """How many bytes differ between two contents, by the longest equal head and tail."""
+    old, new = old or b"", new or b""
+    head = len(os.path.commonprefix([old, new]))
+    tail = len(os.path.commonprefix([old[head:][::-1], new[head:][::-1]]))
+    return max(len(old), len(new)) - head - tail
+
+
+def undo(patient, row, hurt, entry, result):
+    """`meshops undo` gives the file back as it was before the treatment. Paused, so that it is not healed again."""
+    patient.node.run(["meshops", "pause", "main", "--why", "the matrix looks at undo", "--for", "10m"])
+    patient.node.run(["meshops", "undo", str(entry["id"])], timeout=60)
+    for path in row.undo_restores:
+        assert patient.bytes_of(path) == hurt[path], f"{path} is not as it was before the treatment"
+    result["undo"] = "restored"
+    patient.node.run(["meshops", "resume", "main"])
+
+
+# ---- what only a person mends ---------------------------------------------------------------------------------
+
+def told(patient, row, result):
+    runs_on = type(row.effect).__name__ in ("Says", "TurnsFail", "Shown")
+    row.inject(patient)
+
+    def alert():
+        found = [a for a in patient.alerts() if a.get("cause") in row.causes]
+        if not found:
+            raise ValueError(f"alerts: {[(a.get('kind'), a.get('cause')) for a in patient.alerts()]}; healing: "
+                             f"{patient.healing()}")
+        return found[0]
+    told_of = patient.node.wait("an alert with the right cause", alert, row.patience, 0.25)
+    result["seconds"] = round(patient.elapsed(), 1)
+    result["named"], result["remedy"] = told_of["cause"], ""
+    result["entries"] = [{k: e[k] for k in ("cause", "remedy", "verdict", "sentence")} for e in patient.ledger()]
+    assert told_of.get("headline") and len(told_of.get("lines", [])) <= 3 and told_of.get("command")
+    if runs_on:
+        # A gray failure is named, never restarted: two more seconds for a restart that must not come.
+        now = patient.gateway_pid()
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            assert patient.gateway_pid() == now, "restarted for something that a restart cannot mend"
+            time.sleep(0.25)
+    helped = [e for e in patient.ledger() if e["verdict"] == "helped"]
+    assert not [e for e in helped if e["remedy"] in ("drained_restart", "restore_last_good_config")]
