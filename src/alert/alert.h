@@ -3,11 +3,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "base/time.h"
 
 namespace meshops::alert {
+
+MESHOPS_ERROR_CODES(AlertCode, "alert", not_an_alert, no_secret, not_sent, refused, unknown);
 
 struct Alert {
   enum class Kind {
@@ -25,6 +29,19 @@ struct Alert {
   std::string command;             // what to run now
   std::string incident;            // id, or empty
   WallTime at{};
+  unsigned held_back = 0;  // others before it that the rate limit kept back
+  bool operator==(const Alert&) const = default;
 };
+std::string_view text(Alert::Kind kind);  // "gave_up"
+
+/// What is sent is never longer than this, holds no control characters, and in its sentences nothing that
+/// looks like a key. Limits in bytes: headline 300, three lines of 400, command 300, names 64.
+Alert fitted(Alert alert);
+
+/// meshops.alert/1: one JSON object, on one line. What a webhook and a command get, and what waits in the
+/// outbox.
+std::string to_json(const Alert& alert);
+/// The inverse; `not_an_alert` if it is none.
+Result<Alert> parse_alert(std::string_view json);
 
 }  // namespace meshops::alert

@@ -250,12 +250,15 @@ Result<Output> run(const std::vector<std::string>& argv, const RunOptions& optio
     return fail(because_errno(ProcessCode::io, "cannot make a pipe", errno));
   Fd out_read(out[0]), out_write(out[1]), err_read(err[0]), err_write(err[1]);
   auto input = TRY(text_as_file(options.input));
+  Fd second;
+  if (!options.second_input.empty()) second = TRY(text_as_file(options.second_input));
   auto child = TRY(spawn(argv, {.environment = options.environment,
                                 .working_dir = options.working_dir,
                                 .as = options.as,
                                 .stdin_fd = input.get(),
                                 .stdout_fd = out_write.get(),
-                                .stderr_fd = err_write.get()}));
+                                .stderr_fd = err_write.get(),
+                                .extra_fd = second.get()}));
   out_write.close();
   err_write.close();
 

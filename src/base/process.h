@@ -83,6 +83,8 @@ struct RunOptions {
   std::size_t output_limit = 4U << 20;
   /// What it finds on its stdin: also the way for a secret, which must not be an argument.
   std::string input;
+  /// What it finds in "/dev/fd/3"; empty: it has no such descriptor.
+  std::string second_input;
 };
 struct Output {
   Exit exit;

@@ -128,12 +128,19 @@ asio::awaitable<Result<Output>> run_async(std::vector<std::string> argv, RunOpti
   Fd err_read(err[0]), err_write(err[1]);
   auto input = text_as_file(options.input);
   if (!input) co_return fail(input.error());
+  Fd second;
+  if (!options.second_input.empty()) {
+    auto made = text_as_file(options.second_input);
+    if (!made) co_return fail(made.error());
+    second = std::move(*made);
+  }
   SpawnOptions how{.environment = std::move(options.environment),
                    .working_dir = options.working_dir,
                    .as = options.as,
                    .stdin_fd = input->get(),
                    .stdout_fd = out_write.get(),
-                   .stderr_fd = err_write.get()};
+                   .stderr_fd = err_write.get(),
+                   .extra_fd = second.get()};
   auto child = spawn(argv, how);
   if (!child) co_return fail(child.error());
   out_write.close();

@@ -43,12 +43,18 @@ class SqliteOutbox final : public Outbox {
          message.last_error});
   }
 
-  Result<std::vector<Message>> due(WallTime now, std::size_t at_most) const override {
-    return messages("SELECT " MESHOPS_MESSAGE_COLUMNS
-                    " FROM messages WHERE state = 'waiting' AND (next_try_ms IS NULL OR next_try_ms <= ?1 OR "
-                    "next_try_ms > ?2) ORDER BY id LIMIT ?3",
-                    {ms(now), ms(now + std::chrono::duration_cast<std::chrono::milliseconds>(kLongestWait)),
-                     static_cast<std::int64_t>(at_most)});
+  Result<std::vector<Message>> due(WallTime now, std::size_t at_most,
+                                   const std::set<std::string>& not_to) const override {
+    std::vector<Message> out;
+    CHECK_OK(database_->each(
+        "SELECT " MESHOPS_MESSAGE_COLUMNS
+        " FROM messages WHERE state = 'waiting' AND (next_try_ms IS NULL OR next_try_ms <= ?1 OR "
+        "next_try_ms > ?2) ORDER BY id",
+        {ms(now), ms(now + std::chrono::duration_cast<std::chrono::milliseconds>(kLongestWait))},
+        [&](const Row& row) {
+          if (out.size() < at_most && !not_to.contains(row.text(1))) out.push_back(message_of(row));
+        }));
+    return out;
   }
 
   Status sent(std::int64_t message, WallTime at) override {

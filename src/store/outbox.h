@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "store/errors.h"
 
 namespace meshops::store {
 
@@ -48,8 +50,9 @@ class Outbox {
 
   // Each change is on the disk when it returns, or has not happened at all.
   virtual Result<std::int64_t> put(const Message& message) = 0;
-  /// Those whose time has come, oldest first.
-  virtual Result<std::vector<Message>> due(WallTime now, std::size_t at_most) const = 0;
+  /// Those whose time has come, oldest first, except to these.
+  virtual Result<std::vector<Message>> due(WallTime now, std::size_t at_most,
+                                           const std::set<std::string>& not_to = {}) const = 0;
   virtual Status sent(std::int64_t message, WallTime at) = 0;
   virtual Status failed(std::int64_t message, std::string_view why, WallTime next_try) = 0;
   /// Given up, with the reason kept for `meshops alerts`.

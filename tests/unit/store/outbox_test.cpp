@@ -78,6 +78,13 @@ TEST_F(OutboxTest, TheOldestGoesFirst) {
   EXPECT_THAT(due(kNow), ElementsAre(a, b, c));
   EXPECT_EQ(outbox->due(kNow, 2)->size(), 2U);
 }
+TEST_F(OutboxTest, ManyThatMayNotGoNowDoNotHideOneThatMay) {
+  for (int i = 0; i < 5; ++i) put("a");
+  auto id = put("b", kNow, "mail");
+  auto messages = *outbox->due(kNow, 1, {"phone"});
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_EQ(messages[0].id, id);
+}
 TEST_F(OutboxTest, WhatWasDroppedWasNeverTold) {
   auto id = put("main/x/gave_up");
   EXPECT_EQ(*outbox->last("phone", "main/x/gave_up"), kNow);
