@@ -377,14 +377,16 @@ heal::Patient Healer::patient(const diagnose::Closeup& seen) const {
   }
   for (const auto& i : seen.config_issues) p.config_issues.push_back({i.path, i.message, i.allowed});
   for (const auto& s : seen.starters)
-    p.starters.push_back({.runtime = runtime_named(s.runtime),
-                          .unit = s.unit,
-                          .user = s.user,
-                          .container = s.container,
-                          .pid = s.pid,
-                          .start_ticks = s.start_ticks,
-                          .enabled = s.enabled,
-                          .ours = s.ours});
+    p.starters.push_back(
+        {.runtime = runtime_named(s.runtime),
+         .unit = s.unit,
+         // Of a system's unit it is User=, and no manager to ask.
+         .user = runtime_named(s.runtime) == RuntimeKind::systemd_user ? s.user : std::string(),
+         .container = s.container,
+         .pid = s.pid,
+         .start_ticks = s.start_ticks,
+         .enabled = s.enabled,
+         .ours = s.ours});
   auto good = machine_.state_dir() / "gateways" / p.spec.name / "good-config";
   if (machine_.host().stat(good)) p.good_config = good;
   p.consent = {mesh_.heal.consent.begin(), mesh_.heal.consent.end()};
