@@ -66,9 +66,17 @@ def find_meshops():
 
 
 def has_healer():
-    """Whether the binary under test can treat causes; before that it only supervises."""
+    """Whether the binary under test treats causes; before that it only supervises."""
     binary = find_meshops()
     return bool(binary) and re.search(r"^  ledger ", run([binary, "--help"], check=False).out, re.M) is not None
+
+
+def accepts(text):
+    """Whether the binary under test takes this mesh.toml."""
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text)
+        file.flush()
+        return run([find_meshops(), "--config", file.name, "config", "check"], check=False).code == 0
 
 
 def openclaw_dir():

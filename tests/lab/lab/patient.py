@@ -8,7 +8,7 @@ import json
 import time
 
 from .base import LabError
-from .core import has_healer
+from .core import accepts
 from .faults import SmallDisk
 from .site import CONFIG, HOME, STATE, UNIT, USER, Site
 
@@ -21,8 +21,9 @@ MODEL = "lab/ok-model"
 class Patient(Site):
     def __init__(self, node, gateway="standin", runtime="systemd-system", limits=None):
         super().__init__(node, gateway, runtime, limits)
-        self.agent = self._installed = False
+        self.agent = self.tells = self._installed = False
         self.began = self.own_start = 0.0
+        self.orders = 0                              # starts that a person ordered since the mark
         self._after = []                             # what takes the fault's traces away, last first
 
     # -- between two faults
@@ -54,9 +55,10 @@ class Patient(Site):
         if self.runtime != "process":
             self.node.systemctl("start", UNIT, user=self.user)
         if agent:
-            wanted = ", ".join(json.dumps(c) for c in consent)
-            self.config_extra = (f"\n[heal]\nconsent = [{wanted}]\n{ALERT}" if has_healer() else "") + (
-                f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n')
+            heal = f"\n[heal]\nconsent = {json.dumps(list(consent))}\n" if consent else ""
+            self.tells = accepts(ALERT)              # older binaries know no alerts
+            self.config_extra = (heal + (ALERT if self.tells else "") +
+                                 f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n')
             self.node.write(CONFIG, self.mesh_toml(), mode=0o640)
             self.node.write("/etc/systemd/system/meshops-agent.service", self.agent_unit())
             self.node.systemctl("daemon-reload")
@@ -91,7 +93,7 @@ class Patient(Site):
     def mark(self):
         """From here on is what said(), elapsed() and alerts() tell."""
         self._cursor = self.node.sh("journalctl -q --sync; journalctl -q -n 0 --show-cursor").rpartition("cursor: ")[2]
-        self.began = time.monotonic()
+        self.began, self.orders = time.monotonic(), 0
 
     # -- hurting
 
@@ -129,6 +131,7 @@ class Patient(Site):
 
     def bounce(self):
         """A person restarts it, and does not wait."""
+        self.orders += 1
         if self.runtime == "process":
             self.node.run(["meshops", "restart", "main"], check=False, timeout=60)
         else:
@@ -139,6 +142,7 @@ class Patient(Site):
         self.order("stop")
 
     def start_again(self):
+        self.orders += 1
         if self.runtime == "process":
             self.node.run(["meshops", "start", "main"], check=False, timeout=60)
         else:
