@@ -71,12 +71,12 @@ def has_healer():
     return bool(binary) and re.search(r"^  ledger ", run([binary, "--help"], check=False).out, re.M) is not None
 
 
-def accepts(text):
-    """Whether the binary under test takes this mesh.toml."""
+def accepts(binary, text):
+    """Whether this meshops takes this mesh.toml."""
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
         file.write(text)
         file.flush()
-        return run([find_meshops(), "--config", file.name, "config", "check"], check=False).code == 0
+        return run([binary, "--config", file.name, "config", "check"], check=False).code == 0
 
 
 def openclaw_dir():

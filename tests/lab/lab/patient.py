@@ -21,7 +21,8 @@ MODEL = "lab/ok-model"
 class Patient(Site):
     def __init__(self, node, gateway="standin", runtime="systemd-system", limits=None):
         super().__init__(node, gateway, runtime, limits)
-        self.agent = self.tells = self._installed = False
+        self.agent = self._installed = False
+        self.tells = None                            # whether this meshops can send an alert
         self.began = self.own_start = 0.0
         self.orders = 0                              # starts that a person ordered since the mark
         self._after = []                             # what takes the fault's traces away, last first
@@ -56,7 +57,8 @@ class Patient(Site):
             self.node.systemctl("start", UNIT, user=self.user)
         if agent:
             heal = f"\n[heal]\nconsent = {json.dumps(list(consent))}\n" if consent else ""
-            self.tells = accepts(ALERT)              # older binaries know no alerts
+            if self.tells is None:                   # older binaries know no alerts
+                self.tells = accepts(self.node.lab.meshops, ALERT)
             self.config_extra = (heal + (ALERT if self.tells else "") +
                                  f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n')
             self.node.write(CONFIG, self.mesh_toml(), mode=0o640)
