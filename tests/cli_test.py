@@ -83,9 +83,63 @@ def test_diagnose_of_nothing_is_good(tmp_path):
     assert meshops(tmp_path, "diagnose", "--logs", "-", input="all is well\n").returncode == 0
 
 
-def test_diagnose_without_a_log_says_what_is_possible(tmp_path):
+def test_diagnose_without_log_or_agent_says_what_is_possible(tmp_path):
     shown = meshops(tmp_path, "diagnose")
-    assert shown.returncode == 2 and "--logs" in shown.stderr
+    assert shown.returncode == 3 and "no agent answers" in shown.stderr
+    assert "--logs" in shown.stderr and "meshops up" in shown.stderr
+
+
+def test_diagnose_judges_facts_alone(tmp_path):
+    facts = tmp_path / "facts.json"
+    facts.write_text('{"unit_result": "oom-kill"}')
+    shown = meshops(tmp_path, "diagnose", "--state", str(facts))
+    assert shown.returncode == 1 and "oom_killer" in shown.stdout
+
+
+def test_diagnose_since_leaves_out_what_is_older_and_keeps_line_numbers(tmp_path):
+    log = ("2026-11-24T05:00:00.000Z Refusing to bind gateway to lan without auth.\n"
+           "2026-11-24T06:00:00.000Z ENOSPC: no space left on device, write\n")
+    shown = meshops(tmp_path, "--format", "json", "diagnose", "--logs", "-", "--since", "2026-11-24T05:30:00Z", input=log)
+    said = json.loads(shown.stdout)
+    assert [h["cause"] for h in said["hypotheses"]] == ["disk_full"]
+    assert said["hypotheses"][0]["evidence"][0]["line"] == 2
+    assert meshops(tmp_path, "diagnose", "--logs", "-", "--since", "yesterday", input=log).returncode == 2
+    untimed = meshops(tmp_path, "diagnose", "--logs", "-", "--since", "2h", input="no space left on device\n")
+    assert untimed.returncode == 1 and "no line of the log has a time" in untimed.stderr
+
+
+def test_diagnose_judges_what_an_agent_saw(tmp_path):
+    seen = {"schema": "meshops.closeup/1", "gateway": "main", "at": "2026-11-24T05:40:00.000Z", "state": "parked",
+            "summary": "given up", "last_exit": {"code": 78, "at": "2026-11-24T05:39:00.000Z", "reason": "exit code 78"},
+            "facts": {"exit_code": 78, "config_problem": "openclaw.json: line 2, column 7: expected ','"},
+            "log": "Gateway start blocked: existing config is missing gateway.mode.\n", "skipped": ["kernel log: no rights"]}
+    file = tmp_path / "seen.json"
+    file.write_text(json.dumps(seen))
+    shown = meshops(tmp_path, "diagnose", "--closeup", str(file))
+    assert shown.returncode == 1
+    assert shown.stdout.startswith("main: parked: given up\nlast end: exit code 78 at ")
+    assert "not looked at: kernel log: no rights" in shown.stdout and "1. config_schema_invalid" in shown.stdout
+    said = json.loads(meshops(tmp_path, "--format", "json", "diagnose", "--closeup", "-", input=json.dumps(seen)).stdout)
+    assert said["gateway"] == "main" and said["skipped"] == ["kernel log: no rights"]
+    for broken in (json.dumps(seen)[:-40], "[" * 100000, "{}", ""):
+        assert meshops(tmp_path, "diagnose", "--closeup", "-", input=broken).returncode == 3
+    assert meshops(tmp_path, "diagnose", "main", "--closeup", str(file)).returncode == 2
+
+
+HOSTILE = {"zeros": b"\0" * 65536, "endless line": b"x" * 65536, "noise": os.urandom(65536), "half JSON": b'{"log": ["' * 6554}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_diagnose_of_100_mib_of_a_hostile_log_ends_in_bounded_time_and_memory(tmp_path, kind):
+    log, piece = tmp_path / "log", HOSTILE[kind]
+    with log.open("wb") as out:
+        for _ in range(1600):
+            out.write(piece)
+    begun = time.monotonic()
+    shown = subprocess.run(["bash", "-c", f'ulimit -v 2000000; exec "{MESHOPS}" diagnose --logs "{log}"'],
+                           env=environment(tmp_path), capture_output=True, timeout=60, check=False)
+    assert shown.returncode in (0, 1), shown.stderr
+    assert time.monotonic() - begun < 30
 
 
 def test_explain_knows_the_causes(tmp_path):
@@ -278,6 +332,42 @@ def test_logs_show_what_the_gateway_wrote(tmp_path):
         site.ready()
         assert "ready" in site.meshops("logs", "main").stdout
         assert site.meshops("logs", "nobody").returncode == 3
+
+
+def test_diagnose_of_a_living_gateway_finds_nothing(tmp_path):
+    with Site(tmp_path) as site:
+        site.ready()
+        shown = site.meshops("--format", "json", "diagnose")
+        said = json.loads(shown.stdout)
+        assert shown.returncode == 0, said
+        assert said["gateway"] == "main" and said["state"] == "ready" and said["confidence"] == "inconclusive"
+        assert site.meshops("diagnose", "nobody").returncode == 3
+
+
+def test_diagnose_sees_a_configuration_that_does_not_parse(tmp_path):
+    with Site(tmp_path) as site:
+        pid = site.ready()["identity"]["pid"]
+        (tmp_path / "openclaw" / "openclaw.json").write_text('{"gateway": {"mode": "local", "auth": {"token": "dont-show-me"}}, ')
+        os.kill(pid, signal.SIGKILL)
+        wait_until("refused", lambda: (g := site.gateway()) and (g["last_exit"] or {}).get("code") == 78)
+        shown = site.meshops("diagnose", "main")
+        assert shown.returncode == 1 and "1. config_schema_invalid" in shown.stdout, shown.stdout
+        assert "last end: exit code 78" in shown.stdout and "dont-show-me" not in shown.stdout
+
+
+def test_diagnose_sees_who_holds_the_port(tmp_path):
+    with Site(tmp_path, STANDIN_BIND_TRIES="1") as site:
+        pid = site.ready()["identity"]["pid"]
+        assert site.meshops("stop", "main").returncode == 0
+        wait_until("stopped", lambda: site.gateway()["state"] == "stopped" and not Path(f"/proc/{pid}").exists())
+        with socket.socket() as thief:
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            thief.bind(("127.0.0.1", site.port))
+            thief.listen()
+            assert site.meshops("start", "main").returncode == 0
+            wait_until("refused", lambda: (g := site.gateway()) and (g["last_exit"] or {}).get("code") == 1)
+            shown = site.meshops("diagnose")
+            assert shown.returncode == 1 and "1. port_conflict" in shown.stdout, shown.stdout
 
 
 def test_a_second_agent_on_the_socket_is_refused(tmp_path):

@@ -29,7 +29,10 @@ namespace {
 
 constexpr auto kSocketGroup = "meshops";
 
-ServedAnswer answer(int status, const Json& body) { return {.status = status, .body = body.dump() + "\n"}; }
+/// Texts of others may be broken UTF-8: that is replaced, not thrown about.
+ServedAnswer answer(int status, const Json& body) {
+  return {.status = status, .body = body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+}
 ServedAnswer refuse(int status, const Error& why) {
   return answer(status, {{"schema", "meshops.error/1"},
                          {"code", why.code()},
@@ -52,6 +55,26 @@ bool may_order(const Peer& peer) {
   return std::ranges::find(groups.begin(), groups.begin() + count, entry->gr_gid) != groups.begin() + count;
 }
 
+Error forbidden(const Peer& peer, std::string_view what) {
+  return error(GatewayCode::not_supported, "user {} may not {}", peer.uid, what)
+      .hint("run it as root or as a member of the group {}", kSocketGroup);
+}
+
+/// One value of a query; empty if it is not there. Names and times need no unescaping but %3A.
+std::string asked_for(std::string_view target, std::string_view key) {
+  auto query = target.find('?');
+  if (query == target.npos) return {};
+  for (auto pair : split(target.substr(query + 1), '&')) {
+    auto equals = pair.find('=');
+    if (pair.substr(0, equals) != key || equals == pair.npos) continue;
+    std::string value(pair.substr(equals + 1));
+    for (auto at = value.find("%3A"); at != std::string::npos; at = value.find("%3A", at))
+      value.replace(at, 3, ":");
+    return value;
+  }
+  return {};
+}
+
 asio::awaitable<void> pause(Duration d) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(d));
@@ -71,12 +94,38 @@ Agent::~Agent() = default;
 void Agent::keep(GatewaySpec spec) {
   for (const auto& kept : keepers_)
     if (kept->spec().name == spec.name) spec.name += "-2";
-  keepers_.push_back(std::make_unique<Keeper>(std::move(spec), mesh_, *machine_));
+  keepers_.push_back(std::make_unique<Keeper>(std::move(spec), mesh_, *machine_, *records_));
   asio::co_spawn(loop_, keepers_.back()->run(), asio::detached);
+}
+
+Status Agent::open_records() {
+  auto file = mesh_.state_dir / "ledger.sqlite";
+  auto opened = store::Ledger::open(file);
+  if (!opened) {
+    // A full or read-only disk is what there may be to heal: until the next start the records are kept in
+    // memory.
+    log::error("agent.ledger", opened.error().text());
+    file = mesh_.socket.parent_path() / "ledger.sqlite";
+    opened = store::Ledger::open(file);
+  }
+  if (!opened) return fail(opened.error());
+  ledger_ = std::move(*opened);
+  if (!ledger_->note().empty()) log::warn("agent.ledger", ledger_->note());
+  constexpr auto kRemembered = std::chrono::days(90);
+  (void)ledger_->forget_before(machine_->clock().wall() - kRemembered);
+  kept_ = std::make_unique<store::Kept>(mesh_.state_dir / "kept");
+  records_ = std::make_unique<Records>(Records{.ledger = *ledger_,
+                                               .kept = *kept_,
+                                               .incidents = Incidents(mesh_.state_dir / "incidents"),
+                                               .tell = {},
+                                               .judge = judge_in_child()});
+  records_->tell = [](const alert::Alert& alert) { log::warn("alert", alert.headline); };
+  return ok();
 }
 
 Status Agent::run() {
   CHECK_OK(make_directories(mesh_.state_dir));
+  CHECK_OK(open_records());
   CHECK_OK(make_directories(mesh_.socket.parent_path(), 0755));
   server_ = TRY(UnixServer::listen(loop_.get_executor(),
                                    {.path = mesh_.socket, .mode = 0660, .group = kSocketGroup},
@@ -200,6 +249,12 @@ Json Agent::status() const {
 
 asio::awaitable<ServedAnswer> Agent::serve(ServedRequest request) {
   auto path = request.target.substr(0, request.target.find('?'));
+  if (path == "/v1/ledger" && request.method == "GET") co_return serve_ledger(request);
+  constexpr std::string_view kLedger = "/v1/ledger/";
+  if (path.starts_with(kLedger) && path.ends_with("/undo") && request.method == "POST") {
+    auto entry = path.substr(kLedger.size(), path.size() - kLedger.size() - std::string_view("/undo").size());
+    co_return co_await serve_undo(std::move(entry), std::move(request));
+  }
   if (path == "/v1/status" && request.method == "GET") co_return answer(200, status());
   constexpr std::string_view kGateways = "/v1/gateways/";
   if (path.starts_with(kGateways)) {
@@ -213,11 +268,53 @@ asio::awaitable<ServedAnswer> Agent::serve(ServedRequest request) {
       404, error(GatewayCode::not_found, "the agent has nothing at {} {}", request.method, quote(path)));
 }
 
+Keeper* Agent::keeper(std::string_view name) const {
+  for (const auto& kept : keepers_)
+    if (kept->spec().name == name) return kept.get();
+  return nullptr;
+}
+
+ServedAnswer Agent::serve_ledger(const ServedRequest& request) const {
+  // What was done, and why, may tell more of the node than its health does.
+  if (!may_order(request.peer)) return refuse(403, forbidden(request.peer, "read the ledger"));
+  store::Ledger::Query query{
+      .gateway = asked_for(request.target, "gateway"),
+      .since = parse_iso8601(asked_for(request.target, "since")),
+      .only_open = false,
+      .at_most = to_number<std::size_t>(asked_for(request.target, "limit")).value_or(50)};
+  query.at_most = std::min<std::size_t>(query.at_most, 1000);
+  auto entries = ledger_->list(query);
+  if (!entries) return refuse(500, entries.error());
+  if (asked_for(request.target, "as") == "text") {
+    auto text = store::for_people(*entries, machine_->clock().wall());
+    return {.status = 200,
+            .body = text.empty() ? "nothing was done yet\n" : std::move(text),
+            .content_type = "text/plain; charset=utf-8"};
+  }
+  return {.status = 200, .body = store::to_json(*entries) + "\n"};
+}
+
+asio::awaitable<ServedAnswer> Agent::serve_undo(std::string entry, ServedRequest request) {
+  if (!may_order(request.peer)) co_return refuse(403, forbidden(request.peer, "undo"));
+  auto id = to_number<std::int64_t>(entry);
+  auto recorded =
+      id ? ledger_->get(*id)
+         : Result<store::Entry>(fail(GatewayCode::not_found, "{} is no number of an entry", quote(entry)));
+  if (!recorded) co_return refuse(404, recorded.error());
+  auto* of = keeper(recorded->gateway);
+  if (of == nullptr)
+    co_return refuse(404,
+                     error(GatewayCode::not_found, "the gateway {} of that entry is not kept here any more",
+                           quote(recorded->gateway)));
+  auto gateway = recorded->gateway;
+  auto done = co_await of->healer().take_back(*id, fmt::format("user {}", request.peer.uid));
+  if (!done) co_return refuse(409, done.error());
+  co_return answer(200, {{"schema", "meshops.undo/1"}, {"entry", *id}, {"gateway", gateway}});
+}
+
 asio::awaitable<ServedAnswer> Agent::serve_gateway(std::string name, std::string verb,
                                                    ServedRequest request) {
-  Keeper* keeper = nullptr;
-  for (const auto& kept : keepers_)
-    if (kept->spec().name == name) keeper = kept.get();
+  auto* keeper = this->keeper(name);
   if (keeper == nullptr) {
     std::vector<std::string> names;
     for (const auto& kept : keepers_) names.push_back(kept->spec().name);
@@ -235,18 +332,54 @@ asio::awaitable<ServedAnswer> Agent::serve_gateway(std::string name, std::string
     co_return ServedAnswer{
         .status = 200, .body = std::move(*text), .content_type = "text/plain; charset=utf-8"};
   }
+  if (verb == "closeup" && request.method == "GET") {
+    // It shows more than a log does, and costs more.
+    if (!may_order(request.peer)) co_return refuse(403, forbidden(request.peer, "look closely at a gateway"));
+    auto seen = co_await keeper->closeup();
+    if (!seen) co_return refuse(500, seen.error());
+    auto told = answer(200, *seen);
+    seen->clear();
+    ::malloc_trim(0);  // some MiB, now and then: the agent stays small
+    co_return told;
+  }
+  if (verb == "heal" && request.method == "GET") {
+    if (!may_order(request.peer)) co_return refuse(403, forbidden(request.peer, "look closely at a gateway"));
+    auto plan = co_await keeper->healer().rehearse();
+    if (!plan) co_return refuse(500, plan.error());
+    co_return answer(200, *plan);
+  }
   if (request.method != "POST")
     co_return refuse(405, error(GatewayCode::not_supported, "{} needs POST", quote(verb)));
   if (!may_order(request.peer))
-    co_return refuse(
-        403, error(GatewayCode::not_supported, "user {} may not {} a gateway", request.peer.uid, quote(verb))
-                 .hint("run it as root or as a member of the group {}", kSocketGroup));
+    co_return refuse(403, forbidden(request.peer, printable(verb) + " a gateway"));
   log::info("person.order", fmt::format("user {} asks to {} {}", request.peer.uid, printable(verb), name));
   Status done =
       fail(error(GatewayCode::not_supported, "the agent does not know how to {} a gateway", quote(verb)));
   if (verb == "start") done = co_await keeper->person_starts();
   if (verb == "stop") done = co_await keeper->person_stops();
   if (verb == "restart") done = co_await keeper->person_restarts();
+  if (verb == "resume") done = keeper->person_resumes();
+  if (verb == "pause") {
+    auto json = nlohmann::json::parse(request.body, nullptr, false);
+    std::string why;
+    std::optional<Duration> length;
+    if (json.is_object() && json["why"].is_string())
+      why = printable(json["why"].get<std::string>().substr(0, 200));
+    if (json.is_object() && json["for"].is_string()) {
+      length = parse_duration(json["for"].get<std::string>());
+      if (!length)
+        co_return refuse(
+            400, error(GatewayCode::not_supported, "{} is no duration", quote(json["for"].get<std::string>()))
+                     .hint("for example 2h or 90m"));
+    }
+    done = keeper->person_pauses(std::move(why), length);
+  }
+  if (verb == "heal") {
+    auto said = keeper->healer().person_asks();
+    if (!said) co_return refuse(409, said.error());
+    co_return answer(202,
+                     {{"schema", "meshops.order/1"}, {"gateway", name}, {"order", verb}, {"answer", *said}});
+  }
   if (!done) co_return refuse(409, done.error());
   co_return answer(202, {{"schema", "meshops.order/1"}, {"gateway", name}, {"order", verb}});
 }

@@ -46,6 +46,10 @@ class Agent {
   boost::asio::awaitable<ServedAnswer> serve(ServedRequest request);
   boost::asio::awaitable<ServedAnswer> serve_gateway(std::string name, std::string verb,
                                                      ServedRequest request);
+  ServedAnswer serve_ledger(const ServedRequest& request) const;
+  boost::asio::awaitable<ServedAnswer> serve_undo(std::string entry, ServedRequest request);
+  Status open_records();
+  Keeper* keeper(std::string_view name) const;
   bool shares_state(const GatewaySpec& listed, const Discovered& found) const;
   void keep(GatewaySpec spec);
 
@@ -54,6 +58,9 @@ class Agent {
   boost::asio::io_context loop_{1};
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<UnixServer> server_;
+  std::unique_ptr<store::Ledger> ledger_;
+  std::unique_ptr<store::Kept> kept_;
+  std::unique_ptr<Records> records_;
   std::vector<std::unique_ptr<Keeper>> keepers_;
   WallTime since_{};
   bool leaving_ = false;

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "agent/closeup.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -28,13 +29,16 @@ Remembered parse_remembered(std::string_view text) {
   if (auto& v = json["restarts"]; v.is_number_unsigned()) memory.restarts = v.get<unsigned>();
   if (auto& exit = json["last_exit"]; exit.is_object() && exit["at"].is_string()) {
     auto at = parse_iso8601(exit["at"].get<std::string>());
-    if (!at) return known;
-    known.last_exit_at = *at;
+    known.last_exit_at = at.value_or(WallTime{});
     RuntimeEvent event{.kind = RuntimeEvent::Kind::exited};
     if (exit["code"].is_number_integer()) event.exit.code = exit["code"].get<int>();
     if (exit["signal"].is_number_integer()) event.exit.signal = exit["signal"].get<int>();
     if (exit["detail"].is_string()) event.detail = exit["detail"].get<std::string>();
     known.last_exit = std::move(event);
+  }
+  if (auto& paused = json["pause"]; paused.is_object() && paused["why"].is_string()) {
+    known.pause_why = paused["why"].get<std::string>();
+    if (paused["until"].is_string()) known.pause_until = parse_iso8601(paused["until"].get<std::string>());
   }
   return known;
 }
@@ -52,7 +56,12 @@ std::string to_json(const Remembered& known) {
     if (known.last_exit->exit.signal) exit["signal"] = *known.last_exit->exit.signal;
     exit["detail"] = known.last_exit->detail;
   }
-  return json.dump() + "\n";
+  if (!known.pause_why.empty()) {
+    json["pause"] = {{"why", known.pause_why}};
+    if (known.pause_until) json["pause"]["until"] = iso8601(*known.pause_until);
+  }
+  // What a person wrote may be broken UTF-8.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 namespace {
@@ -80,18 +89,21 @@ Supervision::Rules rules_for(const Mesh& mesh, const Adapter& adapter) {
 }
 }  // namespace
 
-Keeper::Keeper(const GatewaySpec& spec, const Mesh& mesh, Machine& machine)
-    : Keeper(spec, mesh, machine, read_remembered(machine, spec)) {}
+Keeper::Keeper(const GatewaySpec& spec, const Mesh& mesh, Machine& machine, Records& records)
+    : Keeper(spec, mesh, machine, records, read_remembered(machine, spec)) {}
 
-Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Remembered remembered)
+Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Records& records, Remembered remembered)
     : spec_(std::move(spec)),
       limits_(mesh.limits),
       machine_(machine),
       adapter_(make_adapter(spec_.kind)),
       supervision_(rules_for(mesh, *adapter_), remembered.supervision),
+      healer_(*this, mesh, machine, records),
       timer_(machine.executor()),
       last_exit_(std::move(remembered.last_exit)),
-      last_exit_at_(remembered.last_exit_at) {}
+      last_exit_at_(remembered.last_exit_at),
+      pause_why_(std::move(remembered.pause_why)),
+      pause_until_(remembered.pause_until) {}
 
 bool Keeper::remembers(Machine& machine, const GatewaySpec& spec) {
   return machine.host().stat(memory_path(machine, spec)).has_value();
@@ -124,12 +136,20 @@ asio::awaitable<void> Keeper::run() {
   }
   trouble_ = Error("", "");
   spec_ = runtime_->as_run(std::move(spec_));
+  if (!pause_why_.empty()) {
+    (void)supervision_.hands_off(now(), pause_why_);  // nothing is parked yet that could be let go
+    healer_.pause(true);
+  }
+  co_await healer_.take_over();
+  if (alive.expired()) co_return;
 
   auto next_look = now();
   while (!alive.expired()) {
     if (now() >= next_look) {
+      obey_pause();
       co_await look();
       if (alive.expired()) co_return;
+      healer_.saw();
       next_look = now() + supervision_.look_interval();
     }
     auto wake = next_look;
@@ -154,6 +174,8 @@ void Keeper::happened(const RuntimeEvent& event) {
       if (auto info = machine_.host().process(event.pid))
         age = std::max(now().since_boot - info->started, Duration::zero());
       if (age < 2s) age = Duration::zero();
+      last_start_ = now() - age;
+      start_failed_ = false;
       turns_.forget();
       last_log_look_ = {};
       turns_unseen_.clear();
@@ -168,6 +190,7 @@ void Keeper::happened(const RuntimeEvent& event) {
       last_exit_ = event;
       last_exit_->detail = detail;
       last_exit_at_ = machine_.clock().wall();
+      puzzled_ = puzzling;
       show_ended(event.pid, event.exit.text());
       auto sentence = fmt::format("{}: pid {} {}{}", spec_.name, event.pid, event.exit.text(),
                                   detail.empty() ? "" : " (" + detail + ")");
@@ -192,6 +215,7 @@ void Keeper::happened(const RuntimeEvent& event) {
       break;
   }
   remember();
+  healer_.saw();
   timer_.cancel();
 }
 
@@ -222,11 +246,17 @@ asio::awaitable<void> Keeper::act(Decision decision) {
     case Decision::Act::start: {
       log::info("gateway.start", fmt::format("starting {}: {}", spec_.name, decision.why),
                 {{"gateway", spec_.name}});
-      auto started = co_await runtime_->start();
+      Status started = adapter_->may_start(spec_, machine_.host());
+      if (started) started = co_await runtime_->start();
       if (alive.expired()) co_return;
-      if (!started) {
+      if (started) {
+        // The first start of a day is no event; what follows a failure is.
+        if (supervision_.memory().restarts > 0) healer_.started(decision.why, false);
+      } else {
         log::error("gateway.start", started.error().text(), {{"gateway", spec_.name}});
+        start_failed_ = true;
         supervision_.start_failed(now(), started.error().text());
+        healer_.saw();
         timer_.cancel();
       }
       break;
@@ -247,6 +277,8 @@ asio::awaitable<void> Keeper::act(Decision decision) {
       if (alive.expired()) co_return;
       if (!term) log::error("gateway.hung", term.error().text(), {{"gateway", spec_.name}});
       co_await runtime_->signal(SIGCONT);
+      if (alive.expired()) co_return;
+      healer_.ended_hung(decision.why);
       break;
     }
     case Decision::Act::kill: {
@@ -301,6 +333,11 @@ asio::awaitable<void> Keeper::look() {
     remember();
   }
   carry_out(std::move(decision));
+  if (now() - last_round_ >= Rounds::kEvery) {
+    last_round_ = now();
+    healer_.noticed(rounds_.look(spec_, identity_, view_, machine_.host(), now()));
+  }
+  keep_good_config();
   if (spec_.canary && supervision_.phase() == Phase::ready && canary_done_for_ != view_.pid)
     co_await try_canary();
 }
@@ -366,7 +403,7 @@ void Keeper::show_pending(Health& health) const {
 }
 
 void Keeper::remember() {
-  auto text = to_json(Remembered{supervision_.memory(), last_exit_, last_exit_at_});
+  auto text = to_json(Remembered{supervision_.memory(), last_exit_, last_exit_at_, pause_why_, pause_until_});
   if (text == saved_memory_) return;
   auto path = memory_path(machine_, spec_);
   auto saved = make_directories(path.parent_path());
@@ -414,7 +451,7 @@ asio::awaitable<void> Keeper::leave(Duration limit) {
     carry_out(supervision_.tick(now()));
   }
   // It was us who left, not a person who wants it down: the next `up` starts it again.
-  saved_memory_ = to_json(Remembered{memory, last_exit_, last_exit_at_});
+  saved_memory_ = to_json(Remembered{memory, last_exit_, last_exit_at_, pause_why_, pause_until_});
   if (auto saved = write_file_atomic(memory_path(machine_, spec_), saved_memory_); !saved)
     log::warn("gateway.memory", saved.error().text(), {{"gateway", spec_.name}});
 }
@@ -432,6 +469,11 @@ Json Keeper::status() const {
   json["state"] = trouble_.sentence().empty() ? std::string(text(supervision_.phase())) : "unwatched";
   json["summary"] = summary();
   json["restarts"] = supervision_.memory().restarts;
+  json["healing"] = healer_.status();
+  json["pause"] =
+      pause_why_.empty()
+          ? Json(nullptr)
+          : Json{{"why", pause_why_}, {"until", pause_until_ ? Json(iso8601(*pause_until_)) : Json(nullptr)}};
   json["identity"] = {{"pid", view_.running ? Json(view_.pid) : Json(nullptr)},
                       {"version", health_.version.empty() ? identity_.version : health_.version},
                       {"state_dir", identity_.state_dir.string()},

@@ -1,5 +1,5 @@
-// Keeps one gateway: looks at it, feeds its Supervision, carries the decisions out, and tells what it sees.
-// Owned by the Agent, one per gateway, all on one event loop. Decides nothing itself.
+// Keeps one gateway: looks at it, feeds its Supervision and its Healer, carries the decisions out, and tells
+// what it sees. Owned by the Agent, one per gateway, all on one event loop. Decides nothing itself.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -8,6 +8,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "agent/healer.h"
+#include "agent/rounds.h"
 #include "gateway/gateway.h"
 #include "heal/supervision.h"
 
@@ -19,14 +21,17 @@ struct Remembered {
   Memory supervision;
   std::optional<RuntimeEvent> last_exit;
   WallTime last_exit_at{};
+  /// A person's pause: why, and until when (nothing: until it is resumed). Empty: none.
+  std::string pause_why;
+  std::optional<WallTime> pause_until;
 };
 Remembered parse_remembered(std::string_view json);
 std::string to_json(const Remembered& remembered);
 
-class Keeper {
+class Keeper final : public Bedside {
  public:
-  Keeper(const GatewaySpec& spec, const Mesh& mesh, Machine& machine);
-  ~Keeper();
+  Keeper(const GatewaySpec& spec, const Mesh& mesh, Machine& machine, Records& records);
+  ~Keeper() override;
   /// Whether an agent on this machine has kept it before.
   static bool remembers(Machine& machine, const GatewaySpec& spec);
   Keeper(const Keeper&) = delete;
@@ -35,10 +40,11 @@ class Keeper {
   /// Attaches and looks, again and again, until the object goes. Run once.
   boost::asio::awaitable<void> run();
 
-  const GatewaySpec& spec() const { return spec_; }
+  const GatewaySpec& spec() const override { return spec_; }
   const Health& health() const { return health_; }
   Phase phase() const { return supervision_.phase(); }
-  std::string summary() const;
+  std::string summary() const override;
+  Healer& healer() { return healer_; }
   /// One element of `gateways` of meshops.status/1.
   nlohmann::ordered_json status() const;
 
@@ -47,13 +53,29 @@ class Keeper {
   boost::asio::awaitable<Status> person_stops();
   boost::asio::awaitable<Status> person_restarts();
   boost::asio::awaitable<Result<std::string>> logs(std::size_t lines);
+  /// Until it is resumed, or for that long: nothing is started, ended or mended.
+  Status person_pauses(std::string why, std::optional<Duration> length);
+  Status person_resumes();
+
+  // As the Healer's bedside.
+  const Identity& identity() const override { return identity_; }
+  pid_t pid() const override { return view_.pid; }
+  bool running() const override { return view_.running; }
+  Instant last_start() const override { return last_start_; }
+  heal::Sight sight() const override;
+  bool quiet() const override;
+  boost::asio::awaitable<Result<nlohmann::ordered_json>> closeup() override;
+  void hold() override { supervision_.hold(); }
+  void release(bool start, std::string why) override;
+  boost::asio::awaitable<Status> stop(std::string why) override;
+  Status restart(std::string why) override;
 
   /// Ends what meshops itself runs, politely, and waits (foreground `up` leaving). Other runtimes are left
   /// alone.
   boost::asio::awaitable<void> leave(Duration limit);
 
  private:
-  Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Remembered remembered);
+  Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Records& records, Remembered remembered);
   void happened(const RuntimeEvent& event);
   void show_ended(pid_t pid, const std::string& how);
   void carry_out(Decision decision);
@@ -64,6 +86,8 @@ class Keeper {
   LayerHealth works() const;
   void show_pending(Health& health) const;
   void remember();
+  void obey_pause();
+  void keep_good_config();
   Instant now() const { return machine_.clock().now(); }
 
   GatewaySpec spec_;
@@ -72,6 +96,8 @@ class Keeper {
   std::unique_ptr<Adapter> adapter_;
   std::unique_ptr<Runtime> runtime_;
   Supervision supervision_;
+  Healer healer_;
+  Rounds rounds_;
   Identity identity_;
   ProcessView view_;
   Health health_;
@@ -82,6 +108,14 @@ class Keeper {
   std::uint64_t events_ = 0;  // a look that began before an event came is stale
   std::optional<RuntimeEvent> last_exit_;
   WallTime last_exit_at_{};
+  bool puzzled_ = false;       // the last exit was one that a start cannot mend
+  bool start_failed_ = false;  // the last start did not even give a process
+  Instant last_start_{};
+  Instant last_round_{};
+  std::string pause_why_;
+  std::optional<WallTime> pause_until_;
+  std::uint64_t good_size_ = 0;  // of the configuration that was kept last
+  WallTime good_modified_{};
   std::string saved_memory_;
   std::optional<pid_t> canary_done_for_;
   Turns turns_;

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,20 +78,19 @@ Result<std::string> find_program(const std::string& name, const Environment& env
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
   int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  int out = options.stdout_fd >= 0 ? options.stdout_fd : null;
-  int err = options.stderr_fd >= 0 ? options.stderr_fd : null;
-  // Lift both above 2 first: one may be 1 or 2 itself.
-  out = ::fcntl(out, F_DUPFD, 3);
-  err = ::fcntl(err, F_DUPFD, 3);
-  if (null < 0 || out < 0 || err < 0) give_up();
-  if (::dup2(null, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(err, 2) < 0) give_up();
-  // 3 and 4 above are not O_CLOEXEC, and a library may have left others: close all but the report.
-  if (report != 3) {
-    if (::dup2(report, 3) < 0) give_up();
-    report = 3;
-  }
+  // Lift all above 4 first: one may be 0 to 4 itself.
+  auto lift = [&](int fd) { return ::fcntl(fd >= 0 ? fd : null, F_DUPFD, 5); };
+  int in = lift(options.stdin_fd), out = lift(options.stdout_fd), err = lift(options.stderr_fd);
+  int extra = lift(options.extra_fd), reporter = ::fcntl(report, F_DUPFD, 5);
+  if (null < 0 || in < 0 || out < 0 || err < 0 || extra < 0 || reporter < 0) give_up();
+  report = reporter;
+  if (::dup2(in, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(err, 2) < 0 || ::dup2(extra, 3) < 0) give_up();
+  if (options.extra_fd < 0) ::close(3);
+  if (::dup2(report, 4) < 0) give_up();
+  report = 4;
   ::fcntl(report, F_SETFD, FD_CLOEXEC);
-  ::syscall(SYS_close_range, 4U, ~0U, 0U);
+  // The copies above are not O_CLOEXEC, and a library may have left others: close all but those meant for it.
+  ::syscall(SYS_close_range, 5U, ~0U, 0U);
 
   // The agent is protected from the OOM killer; what it starts must not be.
   if (int oom = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); oom >= 0) {
@@ -231,14 +231,29 @@ bool wait_ended(const Fd& pidfd, Duration limit) {
   return ::poll(&p, 1, static_cast<int>(ms)) > 0;
 }
 
+Result<Fd> text_as_file(std::string_view text) {
+  Fd fd(::memfd_create("meshops-input", MFD_CLOEXEC));
+  if (!fd) return fail(because_errno(ProcessCode::io, "cannot make a file in memory", errno));
+  while (!text.empty()) {
+    auto n = ::write(fd.get(), text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(because_errno(ProcessCode::io, "cannot fill a file in memory", errno));
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  ::lseek(fd.get(), 0, SEEK_SET);
+  return fd;
+}
+
 Result<Output> run(const std::vector<std::string>& argv, const RunOptions& options) {
   std::array<int, 2> out{}, err{};
   if (::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(err.data(), O_CLOEXEC) != 0)
     return fail(because_errno(ProcessCode::io, "cannot make a pipe", errno));
   Fd out_read(out[0]), out_write(out[1]), err_read(err[0]), err_write(err[1]);
+  auto input = TRY(text_as_file(options.input));
   auto child = TRY(spawn(argv, {.environment = options.environment,
                                 .working_dir = options.working_dir,
                                 .as = options.as,
+                                .stdin_fd = input.get(),
                                 .stdout_fd = out_write.get(),
                                 .stderr_fd = err_write.get()}));
   out_write.close();

@@ -52,9 +52,12 @@ struct SpawnOptions {
   std::filesystem::path working_dir;
   /// Run as that account (root only): its groups too.
   std::optional<Account> as;
-  /// Both default to /dev/null; stdin always is.
+  /// All default to /dev/null.
+  int stdin_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
+  /// Becomes the child's descriptor 3: a second input, for programs that take a file as "/dev/fd/3".
+  int extra_fd = -1;
 };
 struct Child {
   pid_t pid = 0;
@@ -78,12 +81,16 @@ struct RunOptions {
   Duration limit = std::chrono::seconds(30);
   /// Of stdout and stderr each; more is an error, and the child is ended.
   std::size_t output_limit = 4U << 20;
+  /// What it finds on its stdin: also the way for a secret, which must not be an argument.
+  std::string input;
 };
 struct Output {
   Exit exit;
   std::string out;
   std::string err;
 };
+/// A file in memory with that text, at its beginning: for stdin.
+Result<Fd> text_as_file(std::string_view text);
 /// Runs to the end and collects what it said. On time-out: SIGTERM to its session, SIGKILL two seconds later.
 Result<Output> run(const std::vector<std::string>& argv, const RunOptions& options = {});
 

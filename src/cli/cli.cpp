@@ -61,6 +61,8 @@ std::variant<Run, int> parse(int argc, char** argv, Globals& globals) {
   add_gateway_orders(app, globals, chosen);
   add_discover(app, globals, chosen);
   add_diagnose(app, globals, chosen);
+  add_heal(app, globals, chosen);
+  add_ledger(app, globals, chosen);
   add_explain(app, globals, chosen);
   add_config(app, globals, chosen);
   add_self_description(app, globals, chosen);
@@ -117,12 +119,13 @@ int report(const Globals& globals, const Error& why) {
 }
 
 Result<std::string> ask_agent(const Globals& globals, const std::string& method, const std::string& target,
-                              Duration limit) {
+                              Duration limit, std::string body) {
   HttpRequest request;
   request.to.unix_path = TRY(globals.socket_path()).string();
   request.method = method;
   request.target = target;
   request.limit = limit;
+  request.body = std::move(body);
   request.body_limit = 16U << 20;
   auto path = request.to.unix_path;
   auto answer = http_blocking(std::move(request));

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "diagnose/causes.h"
 #include "diagnose/facts.h"
+#include "heal/remedy.h"
 
 namespace meshops::cli {
 
@@ -14,6 +15,7 @@ namespace {
 struct Options {
   std::string cause;
   bool all = false;
+  bool remedies = false;
 };
 
 nlohmann::ordered_json json_of(const diagnose::CauseInfo& info) {
@@ -40,6 +42,10 @@ Error unknown(const std::string& name) {
 int run(const Globals& globals, const Options& options) {
   if (options.all) {
     std::fputs(diagnose::catalogue_markdown().c_str(), stdout);
+    return kGood;
+  }
+  if (options.remedies) {
+    std::fputs(heal::remedies_markdown().c_str(), stdout);
     return kGood;
   }
   if (options.cause.empty()) {
@@ -75,6 +81,7 @@ void add_explain(CLI::App& app, const Globals& globals, Run& chosen) {
   auto options = std::make_shared<Options>();
   command->add_option("cause", options->cause, "without one, all are listed")->type_name("CAUSE");
   command->add_flag("--all", options->all, "the whole catalogue as Markdown (docs/causes.md)");
+  command->add_flag("--remedies", options->remedies, "all remedies as Markdown (docs/remedies.md)");
   command->footer("Example:\n  meshops explain duplicate_supervisor");
   command->callback(
       [&globals, &chosen, options] { chosen = [&globals, options] { return run(globals, *options); }; });

@@ -36,7 +36,7 @@ int report(const Globals& globals, const Error& why);
 
 /// Asks the agent; an answer that is not 2xx becomes the Error it carries.
 Result<std::string> ask_agent(const Globals& globals, const std::string& method, const std::string& target,
-                              Duration limit = std::chrono::seconds(10));
+                              Duration limit = std::chrono::seconds(10), std::string body = {});
 
 /// Every gateway of this machine, asked from a program without an event loop.
 Discovery discover_here(const Mesh& mesh);
@@ -47,6 +47,8 @@ void add_status(CLI::App& app, const Globals& globals, Run& chosen);
 void add_gateway_orders(CLI::App& app, const Globals& globals, Run& chosen);  // start stop restart logs
 void add_discover(CLI::App& app, const Globals& globals, Run& chosen);
 void add_diagnose(CLI::App& app, const Globals& globals, Run& chosen);
+void add_heal(CLI::App& app, const Globals& globals, Run& chosen);    // heal pause resume
+void add_ledger(CLI::App& app, const Globals& globals, Run& chosen);  // ledger undo
 void add_explain(CLI::App& app, const Globals& globals, Run& chosen);
 void add_config(CLI::App& app, const Globals& globals, Run& chosen);
 void add_self_description(CLI::App& app, const Globals& globals, Run& chosen);  // version completion man

@@ -53,27 +53,52 @@ std::string commented(const Section& in, std::string_view name) {
          fmt::format("#{} = {}\n", name, in.defaults[at].empty() ? key.example : in.defaults[at]);
 }
 
-/// A gateway of the example: its own lines, and the keys that are explained at it because they fit no other.
-struct ExampleGateway {
+/// A repeated table of the example: its own lines, and the keys that are explained at it because they fit no
+/// other.
+struct ExampleTable {
+  std::string_view section;
   std::string_view about;
   std::string_view lines;
   std::vector<std::string_view> explained;
 };
-const std::array<ExampleGateway, 4>& example_gateways() {
-  static const std::array<ExampleGateway, 4> all = {{
-      {"A gateway that meshops starts itself.",
+const std::array<ExampleTable, 8>& example_tables() {
+  static const std::array<ExampleTable, 8> all = {{
+      {"gateway",
+       "A gateway that meshops starts itself.",
        "#[[gateway]]\n#name = \"main\"\n",
        {"node", "kind", "runtime", "command", "environment", "working_dir", "port", "config", "state_dir",
         "canary", "enabled"}},
-      {"A gateway in the service manager of an account. For the system's manager: runtime = "
+      {"gateway",
+       "A gateway in the service manager of an account. For the system's manager: runtime = "
        "\"systemd-system\".",
        "#[[gateway]]\n#name = \"second\"\n#runtime = \"systemd-user\"\n",
        {"unit", "user"}},
-      {"A gateway in Docker.", "#[[gateway]]\n#name = \"third\"\n#runtime = \"docker\"\n", {"container"}},
-      {"Anything that answers HTTP.",
+      {"gateway",
+       "A gateway in Docker.",
+       "#[[gateway]]\n#name = \"third\"\n#runtime = \"docker\"\n",
+       {"container"}},
+      {"gateway",
+       "Anything that answers HTTP.",
        "#[[gateway]]\n#name = \"web\"\n#kind = \"http\"\n#runtime = \"systemd-system\"\n#unit = "
        "\"web.service\"\n",
        {"url"}},
+      {"alert",
+       "Tell people: in a chat of Telegram. Slack and Discord (kind = \"slack\", \"discord\") need no "
+       "chat_id.",
+       "#[[alert]]\n#name = \"phone\"\n#kind = \"telegram\"\n",
+       {"url_file", "chat_id", "quiet", "per_hour"}},
+      {"alert",
+       "A URL of your own, which gets JSON (meshops.alert/1).",
+       "#[[alert]]\n#name = \"status\"\n#kind = \"webhook\"\n",
+       {"url"}},
+      {"alert",
+       "Mail.",
+       "#[[alert]]\n#name = \"mail\"\n#kind = \"smtp\"\n",
+       {"server", "from", "to", "user", "password_file"}},
+      {"alert",
+       "A program of your own.",
+       "#[[alert]]\n#name = \"pager\"\n#kind = \"command\"\n",
+       {"command"}},
   }};
   return all;
 }
@@ -119,6 +144,9 @@ constexpr std::string_view kReferenceTail = R"(
   against each other.
 - `start_cap` is at least `start_floor`; `backoff_max` is at least `backoff_base` and `backoff_first`.
 - With any `[[node]]`, this machine must be one of them.
+- A `[[alert]]` of kind `webhook`, `slack`, `discord` or `telegram` needs `url_file` or `url`, and only one of them; for
+  the three chats it begins with `https://`, except on this machine. `telegram` also needs `chat_id`; `smtp` needs `server`, `from` and `to`;
+  `command` needs `command`. `user` and `password_file` go together.
 )";
 
 }  // namespace
@@ -137,9 +165,9 @@ std::string example_toml() {
   out += "\n" + comment(node.meaning) + "#[[node]]\n#name = \"alpha\"\n";
   for (const auto& key : node.keys)
     if (!key.required) out += commented(node, key.name);
-  for (const auto& gateway : example_gateways()) {
-    out += "\n" + comment(gateway.about) + std::string(gateway.lines);
-    for (auto name : gateway.explained) out += commented(section("gateway"), name);
+  for (const auto& table : example_tables()) {
+    out += "\n" + comment(table.about) + std::string(table.lines);
+    for (auto name : table.explained) out += commented(section(table.section), name);
   }
   return out;
 }

@@ -27,6 +27,8 @@ std::string_view text(Discover discover) {
   return schema::names_of(discover)[static_cast<std::size_t>(discover)];
 }
 
+std::string_view text(AlertKind kind) { return schema::names_of(kind)[static_cast<std::size_t>(kind)]; }
+
 std::vector<GatewaySpec> Mesh::gateways_of(const std::string& node_name) const {
   std::vector<GatewaySpec> found;
   std::ranges::copy_if(gateways, std::back_inserter(found),

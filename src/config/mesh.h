@@ -21,11 +21,13 @@ enum class GatewayKind { openclaw, http };
 enum class RuntimeKind { process, systemd_system, systemd_user, docker };
 enum class Profile { normal, cautious, observe_only };
 enum class Discover { off, observe, supervise };
+enum class AlertKind { webhook, slack, discord, telegram, smtp, command };
 
 std::string_view text(GatewayKind kind);   // "openclaw", "http"
 std::string_view text(RuntimeKind kind);   // "process", "systemd-system", …
 std::string_view text(Profile profile);    // "normal", …
 std::string_view text(Discover discover);  // "false", "observe", "true"
+std::string_view text(AlertKind kind);     // "webhook", …
 
 struct NodeSpec {
   std::string name;
@@ -56,6 +58,24 @@ struct GatewaySpec {
   bool operator==(const GatewaySpec&) const = default;
 };
 
+/// One way to tell people.
+struct AlertSpec {
+  std::string name;
+  AlertKind kind = AlertKind::webhook;
+  std::string url;  // of a chat's hook it is a secret: shown by nobody
+  std::filesystem::path url_file;
+  std::string chat_id;
+  std::string server;  // "smtps://mail.example.org:465"
+  std::string from;
+  std::vector<std::string> to;
+  std::string user;
+  std::filesystem::path password_file;
+  std::vector<std::string> command;
+  Duration quiet = std::chrono::hours(1);
+  unsigned per_hour = 12;
+  bool operator==(const AlertSpec&) const = default;
+};
+
 /// How patient and how bold meshops is. Every number a person may ask about stands here.
 struct Limits {
   Profile profile = Profile::normal;
@@ -73,6 +93,16 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+/// How far meshops may go to mend a gateway.
+struct HealSpec {
+  /// Remedies that the owner allows beyond those a machine may always use: ids of docs/remedies.md.
+  std::vector<std::string> consent;
+  unsigned per_hour = 3;  // remedies for one gateway; 0: none
+  Duration pause = std::chrono::seconds(30);
+  Duration well_for = std::chrono::seconds(30);
+  bool operator==(const HealSpec&) const = default;
+};
+
 struct Mesh {
   std::filesystem::path source;  // empty: no file, all defaults
   std::string name = "home";
@@ -82,8 +112,10 @@ struct Mesh {
   std::string log_level = "info";
   Discover discover = Discover::supervise;
   Limits limits;
+  HealSpec heal;
   std::vector<NodeSpec> nodes;  // at least this one
   std::vector<GatewaySpec> gateways;
+  std::vector<AlertSpec> alerts;
 
   bool operator==(const Mesh&) const = default;
   std::vector<GatewaySpec> gateways_of(const std::string& node_name) const;
@@ -122,8 +154,8 @@ std::expected<Mesh, Faults> check_mesh(const std::optional<std::filesystem::path
 std::string to_toml(const Mesh& mesh);
 /// The same as JSON, schema meshops.config/1.
 std::string to_json(const Mesh& mesh);
-/// The mesh with what looks like a secret (in `environment`, in arguments of `command`) replaced by
-/// "(hidden)": for every output that a person may paste somewhere.
+/// The mesh with what looks like a secret (in `environment`, in arguments of `command`, the `url` of an
+/// alert) replaced by "(hidden)": for every output that a person may paste somewhere.
 Mesh veiled(Mesh mesh);
 /// A commented file with every key and its default (`meshops config init`).
 std::string example_toml();

@@ -62,6 +62,7 @@ class Parser {
       finish_mesh();
       finish_nodes();
       finish_gateways();
+      finish_alerts();
     } else {
       add(tree.error().at, tree.error().code, tree.error().sentence, tree.error().hint);
     }
@@ -87,7 +88,7 @@ class Parser {
   // --- each section, key by key ---
 
   void fill_all(const toml_tree::Table& root) {
-    mesh_at_.at = agent_at_.at = limits_at_.at = {1, 1};
+    mesh_at_.at = agent_at_.at = limits_at_.at = heal_at_.at = {1, 1};
     for (const auto& entry : root) {
       if (entry.key == "mesh") {
         if (const auto* t = single(entry)) fill(schema::mesh_keys(), *t, "mesh", mesh_, mesh_at_);
@@ -96,10 +97,14 @@ class Parser {
       } else if (entry.key == "limits") {
         if (const auto* t = single(entry))
           fill(schema::limits_keys(), *t, "limits", mesh_.limits, limits_at_);
+      } else if (entry.key == "heal") {
+        if (const auto* t = single(entry)) fill(schema::heal_keys(), *t, "heal", mesh_.heal, heal_at_);
       } else if (entry.key == "node") {
         fill_list(entry, schema::node_keys(), mesh_.nodes, nodes_at_);
       } else if (entry.key == "gateway") {
         fill_list(entry, schema::gateway_keys(), mesh_.gateways, gateways_at_);
+      } else if (entry.key == "alert") {
+        fill_list(entry, schema::alert_keys(), mesh_.alerts, alerts_at_);
       } else {
         unknown_section(entry);
       }
@@ -181,15 +186,17 @@ class Parser {
 
   void unknown_section(const toml_tree::Entry& entry) {
     std::vector<std::string_view> names;
+    std::vector<std::string> headers;
     std::string owner;
     for (const auto& s : schema::sections()) {
       names.push_back(s.name);
+      headers.push_back(s.header());
       for (const auto& key : s.keys)
         if (owner.empty() && key.name == entry.key) owner = s.header();
     }
     bool table = std::holds_alternative<toml_tree::Table>(entry.value.is) ||
                  std::holds_alternative<toml_tree::Array>(entry.value.is);
-    std::string hint = "the tables are: [mesh], [agent], [limits], [[node]], [[gateway]]";
+    std::string hint = "the tables are: " + join(headers, ", ");
     if (auto near = did_you_mean(entry.key, names); !near.empty())
       hint = near;
     else if (!owner.empty())
@@ -346,10 +353,11 @@ class Parser {
     gateway.port = port;
   }
 
-  void need(const Seen& seen, std::string_view name, std::string_view who, std::string_view example) {
+  void need(const Seen& seen, std::string_view name, std::string_view who, std::string_view example,
+            std::string_view table = "gateway") {
     if (!seen.has(name))
       add(seen.at, ConfigCode::missing_key,
-          fmt::format("this [[gateway]] has no '{}', expected one: {} needs it", name, who),
+          fmt::format("this [[{}]] has no '{}', expected one: {} needs it", table, name, who),
           fmt::format("{} = {}", name, example));
   }
 
@@ -382,11 +390,54 @@ class Parser {
     }
   }
 
+  void finish_alerts() {
+    std::map<std::string, Position> first;
+    for (std::size_t i = 0; i < mesh_.alerts.size(); ++i) {
+      const auto& alert = mesh_.alerts[i];
+      const auto& seen = alerts_at_[i];
+      if (seen.has("name") && seen.usable("name")) {
+        auto [other, fresh] = first.emplace(alert.name, seen.value_at("name"));
+        if (!fresh) twice(seen.value_at("name"), fmt::format("alert {}", quote(alert.name)), other->second);
+      }
+      if (seen.has("kind") && seen.usable("kind")) finish_alert(alert, seen);
+    }
+  }
+
+  void finish_alert(const AlertSpec& alert, const Seen& seen) {
+    for (const auto& key : schema::alert_keys()) {
+      auto set = seen.keys.find(key.facts.name);
+      if (set == seen.keys.end() || key.facts.only_for.allows(alert.kind)) continue;
+      add(set->second.key, ConfigCode::conflict,
+          fmt::format("'{}' is for {}, but this alert has kind {}", key.facts.name, key.facts.only_for.text(),
+                      text(alert.kind)));
+    }
+    auto kind = fmt::format("kind {}", text(alert.kind));
+    if (alert.kind == AlertKind::command)
+      return need(seen, "command", kind, "[\"/usr/local/bin/page-me\"]", "alert");
+    if (alert.kind == AlertKind::smtp) {
+      need(seen, "server", kind, "\"smtps://mail.example.org:465\"", "alert");
+      need(seen, "from", kind, "\"meshops@example.org\"", "alert");
+      need(seen, "to", kind, "[\"ops@example.org\"]", "alert");
+      if (seen.has("user")) need(seen, "password_file", "user", "\"/etc/meshops/mail.password\"", "alert");
+      if (seen.has("password_file")) need(seen, "user", "password_file", "\"meshops@example.org\"", "alert");
+      return;
+    }
+    if (!seen.has("url")) need(seen, "url_file", kind, "\"/etc/meshops/phone.url\"", "alert");
+    if (seen.has("url") && seen.has("url_file"))
+      add(seen.value_at("url_file"), ConfigCode::conflict,
+          "this alert has both 'url' and 'url_file', expected one of them");
+    if (alert.kind == AlertKind::telegram) need(seen, "chat_id", kind, "\"-1001234567890\"", "alert");
+    if (alert.kind != AlertKind::webhook && values::in_clear_text(alert.url))
+      add(seen.value_at("url"), ConfigCode::bad_value,
+          fmt::format("alert.url begins with http://, expected https://: {} is sent a secret with each alert",
+                      kind));
+  }
+
   std::string file_;
   const Surroundings& around_;
   Mesh mesh_;
-  Seen mesh_at_, agent_at_, limits_at_;
-  std::vector<Seen> nodes_at_, gateways_at_;
+  Seen mesh_at_, agent_at_, limits_at_, heal_at_;
+  std::vector<Seen> nodes_at_, gateways_at_, alerts_at_;
   struct Found {
     Position at;
     std::size_t order;  // of faults at one place the first found comes first

@@ -62,6 +62,10 @@ class Reader {
         return read_words();
       case Type::environment:
         return read_environment();
+      case Type::mailboxes:
+        return read_mailboxes();
+      case Type::names:
+        return read_names();
       case Type::size:
         if (std::holds_alternative<std::int64_t>(value_.is)) return read_number();
         break;
@@ -112,6 +116,14 @@ class Reader {
       case Type::url:
         // Not repeated: a URL may carry a password or a token.
         if (auto port = values::url_port(text); !port) return bad("not usable", port.error());
+        return text;
+      case Type::line:
+        return checked(text, values::line(text));
+      case Type::mailbox:
+        return checked(text, values::mailbox(text));
+      case Type::mail_server:
+        // Not repeated, as above.
+        if (auto server = values::mail_server(text); !server) return bad("not usable", server.error());
         return text;
       case Type::unit: {
         auto full = values::unit(text);
@@ -166,6 +178,48 @@ class Reader {
   std::nullopt_t out_of_bounds(const std::string& found, bool low) {
     return bad(found, low && !key_.because.empty() ? fmt::format("{}: {}", wanted(key_), key_.because)
                                                    : wanted(key_));
+  }
+
+  std::optional<Setting> read_mailboxes() {
+    const auto* list = std::get_if<toml_tree::Array>(&value_.is);
+    if (list == nullptr)
+      return wrong_type(is_text() ? "put it in brackets: [\"ops@example.org\"]" : hint_for_text());
+    if (list->empty()) return bad("an empty list", wanted(key_));
+    std::vector<std::string> boxes;
+    for (const auto& element : *list) {
+      const auto* text = std::get_if<std::string>(&element.is);
+      auto which = fmt::format("address {} of {}", boxes.size() + 1, path_);
+      auto instead = text != nullptr ? values::mailbox(*text) : std::nullopt;
+      if (text == nullptr || instead) {
+        report_(element.at, text == nullptr ? ConfigCode::wrong_type : ConfigCode::bad_value,
+                fmt::format("{} is {}, expected {}", which, text == nullptr ? kind_of(element) : quote(*text),
+                            instead.value_or("a text")),
+                "");
+        return std::nullopt;
+      }
+      boxes.push_back(*text);
+    }
+    return boxes;
+  }
+
+  std::optional<Setting> read_names() {
+    const auto* list = std::get_if<toml_tree::Array>(&value_.is);
+    if (list == nullptr) return wrong_type(is_text() ? "put it in brackets: [\"name\"]" : hint_for_text());
+    std::vector<std::string> names;
+    for (const auto& element : *list) {
+      const auto* text = std::get_if<std::string>(&element.is);
+      bool good = text != nullptr && !text->empty() &&
+                  text->find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+      if (!good) {
+        report_(element.at, text == nullptr ? ConfigCode::wrong_type : ConfigCode::bad_value,
+                fmt::format("name {} of {} is {}, expected small letters, digits and _", names.size() + 1,
+                            path_, text == nullptr ? kind_of(element) : quote(*text)),
+                "the names are in docs/remedies.md");
+        return std::nullopt;
+      }
+      names.push_back(*text);
+    }
+    return names;
   }
 
   // Arguments and variables may be secrets: from here on no value is repeated.

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "config/literal.h"
+#include "config/schema_key.h"
 #include "config/values.h"
 
 namespace meshops::schema {
@@ -18,63 +19,8 @@ constexpr std::string_view kGatewayKinds[] = {"openclaw", "http"};
 constexpr std::string_view kRuntimeKinds[] = {"process", "systemd-system", "systemd-user", "docker"};
 constexpr std::string_view kProfiles[] = {"normal", "cautious", "observe-only"};
 constexpr std::string_view kDiscovers[] = {"false", "observe", "true"};
+constexpr std::string_view kAlertKinds[] = {"webhook", "slack", "discord", "telegram", "smtp", "command"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warn", "error"};
-
-// One pair of assign/extract per type of member; the templates below pick by overload.
-void assign(std::string& to, Setting s) { to = std::get<std::string>(std::move(s)); }
-void assign(std::filesystem::path& to, Setting s) { to = std::get<std::string>(std::move(s)); }
-void assign(bool& to, Setting s) { to = std::get<bool>(s); }
-void assign(Duration& to, Setting s) { to = std::get<Duration>(s); }
-void assign(std::vector<std::string>& to, Setting s) {
-  to = std::get<std::vector<std::string>>(std::move(s));
-}
-void assign(Environment& to, Setting s) { to = std::get<Environment>(std::move(s)); }
-// The bounds of each key keep its number within its member.
-void assign(std::uint64_t& to, Setting s) { to = std::get<std::uint64_t>(s); }
-void assign(unsigned& to, Setting s) { to = static_cast<unsigned>(std::get<std::uint64_t>(s)); }
-void assign(std::uint16_t& to, Setting s) { to = static_cast<std::uint16_t>(std::get<std::uint64_t>(s)); }
-void assign(std::optional<std::uint16_t>& to, Setting s) {
-  to = static_cast<std::uint16_t>(std::get<std::uint64_t>(s));
-}
-template <class E>
-  requires std::is_enum_v<E>
-void assign(E& to, Setting s) {
-  auto names = names_of(E{});
-  to = static_cast<E>(std::ranges::find(names, std::get<std::string>(s)) - names.begin());
-}
-
-Setting text_or_nothing(std::string text) { return text.empty() ? Setting{} : Setting{std::move(text)}; }
-Setting extract(const std::string& from) { return text_or_nothing(from); }
-Setting extract(const std::filesystem::path& from) { return text_or_nothing(from.string()); }
-Setting extract(bool from) { return from; }
-Setting extract(Duration from) { return from; }
-Setting extract(const std::vector<std::string>& from) { return from.empty() ? Setting{} : Setting{from}; }
-Setting extract(const Environment& from) { return from.empty() ? Setting{} : Setting{from}; }
-Setting extract(std::uint64_t from) { return from; }
-Setting extract(unsigned from) { return std::uint64_t{from}; }
-Setting extract(std::uint16_t from) { return std::uint64_t{from}; }
-Setting extract(const std::optional<std::uint16_t>& from) {
-  return from ? Setting{std::uint64_t{*from}} : Setting{};
-}
-template <class E>
-  requires std::is_enum_v<E>
-Setting extract(E from) {
-  return std::string(text(from));
-}
-
-template <auto Member>
-struct Of;
-template <class T, class V, V T::* Member>
-struct Of<Member> {
-  static Key<T> key(KeyFacts facts) {
-    return {facts, [](T& to, Setting s) { assign(to.*Member, std::move(s)); },
-            [](const T& from) { return extract(from.*Member); }};
-  }
-};
-template <auto Member>
-auto key(KeyFacts facts) {
-  return Of<Member>::key(facts);
-}
 
 constexpr std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
 constexpr unsigned bit(GatewayKind k) { return 1U << static_cast<unsigned>(k); }
@@ -100,6 +46,7 @@ std::span<const std::string_view> names_of(GatewayKind) { return kGatewayKinds; 
 std::span<const std::string_view> names_of(RuntimeKind) { return kRuntimeKinds; }
 std::span<const std::string_view> names_of(Profile) { return kProfiles; }
 std::span<const std::string_view> names_of(Discover) { return kDiscovers; }
+std::span<const std::string_view> names_of(AlertKind) { return kAlertKinds; }
 
 std::span<const Key<Mesh>> mesh_keys() {
   static const std::vector<Key<Mesh>> keys = {
@@ -230,6 +177,43 @@ std::span<const Key<Limits>> limits_keys() {
                               .meaning = "How many turned-over logs are kept for each gateway.",
                               .example = "10",
                               .at_most = 1000}),
+  };
+  return keys;
+}
+
+std::span<const Key<HealSpec>> heal_keys() {
+  static const std::vector<Key<HealSpec>> keys = {
+      key<&HealSpec::consent>(
+          {.name = "consent",
+           .type = Type::names,
+           .meaning = "Remedies that you allow beyond those that meshops may always use, by their names in "
+                      "docs/remedies.md.",
+           .example = "[\"disable_competing_unit\", \"swap_primary_model\"]",
+           .default_words = "none"}),
+      key<&HealSpec::per_hour>(
+          {.name = "per_hour",
+           .type = Type::count,
+           .meaning =
+               "How many remedies within an hour are tried on one gateway; after that people are told. "
+               "0: none.",
+           .example = "2",
+           .at_most = 20}),
+      key<&HealSpec::pause>(
+          {.name = "pause",
+           .type = Type::duration,
+           .meaning = "Wait after a remedy that did not help, before the next; it doubles from then on.",
+           .example = "\"2m\"",
+           .at_least = ms(1s),
+           .at_most = ms(1h),
+           .because = "a gateway needs a moment to show whether it is well"}),
+      key<&HealSpec::well_for>(
+          {.name = "well_for",
+           .type = Type::duration,
+           .meaning = "How long a gateway must be well before a remedy counts as having helped.",
+           .example = "\"1m\"",
+           .at_least = ms(1s),
+           .at_most = ms(1h),
+           .because = "many faults show only a moment after the start"}),
   };
   return keys;
 }
@@ -378,9 +362,14 @@ const std::vector<Section>& sections() {
       section("mesh", false, "The mesh as a whole.", mesh_keys()),
       section("agent", false, "The agent on this machine.", agent_keys()),
       section("limits", false, "How patient and how bold meshops is.", limits_keys()),
+      section("heal", false, "How far meshops may go to mend a gateway.", heal_keys()),
       section("node", true, "One machine of the mesh. Without any, the mesh is this machine alone.",
               node_keys()),
       section("gateway", true, "One gateway to look after.", gateway_keys()),
+      section("alert", true,
+              "One way to tell people when meshops has given up, was stopped by a guard, or sees what only a "
+              "person can mend. Without any, it is only logged.",
+              alert_keys()),
   };
   return all;
 }
@@ -399,6 +388,7 @@ std::string OnlyFor::text() const {
   std::vector<std::string> parts;
   if (kinds != ~0U) parts.push_back("kind " + list(kinds, kGatewayKinds));
   if (runtimes != ~0U) parts.push_back("runtime " + list(runtimes, kRuntimeKinds));
+  if (alerts != ~0U) parts.push_back("kind " + list(alerts, kAlertKinds));
   return join(parts, " with ");
 }
 
@@ -434,8 +424,18 @@ std::string wanted(const KeyFacts& key) {
       return fmt::format("a size from {} to {}", size(key.at_least), size(key.at_most));
     case Type::words:
       return "a list of texts";
+    case Type::names:
+      return "a list of names";
     case Type::environment:
       return "a table of texts";
+    case Type::line:
+      return "a text of one line";
+    case Type::mail_server:
+      return "a mail server such as smtps://mail.example.org:465";
+    case Type::mailbox:
+      return "a mail address";
+    case Type::mailboxes:
+      return "a list of mail addresses";
     case Type::choice:
       break;
   }

@@ -29,7 +29,12 @@ enum class Type {
   count,
   duration,
   size,
-  words,        // a list of texts
+  words,        // a program and its arguments
+  names,        // a list of names; may be empty
+  line,         // a text without line ends
+  mail_server,  // smtps://host:port
+  mailbox,      // name@host
+  mailboxes,    // a list of them
   environment,  // a table of texts
 };
 
@@ -37,13 +42,15 @@ enum class Type {
 using Setting = std::variant<std::monostate, bool, std::uint64_t, Duration, std::string,
                              std::vector<std::string>, Environment>;
 
-/// Which gateways a key is for, as bits of the two enums; everything by default.
+/// Which gateways, or which alerts, a key is for, as bits of the enums; everything by default.
 struct OnlyFor {
   unsigned kinds = ~0U;
   unsigned runtimes = ~0U;
+  unsigned alerts = ~0U;
   bool allows(GatewayKind kind) const { return ((kinds >> static_cast<unsigned>(kind)) & 1U) != 0; }
   bool allows(RuntimeKind runtime) const { return ((runtimes >> static_cast<unsigned>(runtime)) & 1U) != 0; }
-  bool all() const { return kinds == ~0U && runtimes == ~0U; }
+  bool allows(AlertKind kind) const { return ((alerts >> static_cast<unsigned>(kind)) & 1U) != 0; }
+  bool all() const { return kinds == ~0U && runtimes == ~0U && alerts == ~0U; }
   /// "runtime systemd-system or systemd-user", "kind http".
   std::string text() const;
 };
@@ -77,8 +84,10 @@ struct Key {
 std::span<const Key<Mesh>> mesh_keys();
 std::span<const Key<Mesh>> agent_keys();
 std::span<const Key<Limits>> limits_keys();
+std::span<const Key<HealSpec>> heal_keys();
 std::span<const Key<NodeSpec>> node_keys();
 std::span<const Key<GatewaySpec>> gateway_keys();
+std::span<const Key<AlertSpec>> alert_keys();
 
 /// A section without its types: what documentation and suggestions need.
 struct Section {
@@ -97,6 +106,7 @@ std::span<const std::string_view> names_of(GatewayKind);
 std::span<const std::string_view> names_of(RuntimeKind);
 std::span<const std::string_view> names_of(Profile);
 std::span<const std::string_view> names_of(Discover);
+std::span<const std::string_view> names_of(AlertKind);
 
 /// "a duration from 100ms to 1h": for faults ("expected …") and for the documentation.
 std::string wanted(const KeyFacts& key);

@@ -121,6 +121,50 @@ std::expected<std::uint16_t, std::string> url_port(std::string_view text) {
   return target->port != 0 ? target->port : static_cast<std::uint16_t>(tls ? 443 : 80);
 }
 
+Wanted mailbox(std::string_view text) {
+  // RFC 5322 dot-atom before the '@', no quoted forms; RFC 5321 §4.5.3.1.3: 254 bytes with angle brackets
+  // off.
+  auto at = text.rfind('@');
+  auto local = text.substr(0, at);
+  if (at != std::string_view::npos && text.size() <= 254 && !local.empty() && local.size() <= 64 &&
+      only(local, ".!#$%&'*+/=?^_`{|}~-") && is_dns_name(text.substr(at + 1)))
+    return std::nullopt;
+  return "a mail address such as ops@example.org";
+}
+
+Wanted line(std::string_view text) {
+  constexpr std::size_t kMost = 255;
+  bool clean = std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  if (!text.empty() && text.size() <= kMost && clean) return std::nullopt;
+  return "a text of one line, with at most 255 bytes";
+}
+
+std::expected<MailServer, std::string> mail_server(std::string_view text) {
+  const bool tls = text.starts_with("smtps://");
+  const std::string_view scheme = tls ? "smtps://" : "smtp://";
+  auto rest = text.substr(std::min(scheme.size(), text.size()));
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  if (!text.starts_with(scheme) || rest.contains('@'))
+    return std::unexpected("smtps://HOST:PORT or smtp://HOST:PORT, without a user or password in it");
+  auto target = address(rest);
+  if (!target || (rest.contains("::") && !rest.starts_with('[')))
+    return std::unexpected("a host (and then :port if needed) after the //");
+  auto usual = static_cast<std::uint16_t>(tls ? 465 : 587);
+  return MailServer{target->host, target->port != 0 ? target->port : usual, tls};
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || (host.starts_with("127.") && is_ipv4(std::string(host)));
+}
+
+bool in_clear_text(std::string_view url) {
+  constexpr std::string_view kPlain = "http://";
+  if (!url.starts_with(kPlain)) return false;
+  auto rest = url.substr(kPlain.size());
+  auto target = address(rest.substr(0, rest.find_first_of("/?#")));
+  return !target || !is_loopback(target->host);
+}
+
 std::expected<std::string, std::string> unit(std::string_view text) {
   constexpr std::string_view kService = ".service";
   constexpr std::array<std::string_view, 10> kOthers = {".socket",    ".timer", ".target", ".mount",

@@ -30,6 +30,24 @@ std::string address_text(std::string_view host, std::uint16_t port);
 /// The port of "http://127.0.0.1:8080/health" (80 if it names none); or what was expected.
 std::expected<std::uint16_t, std::string> url_port(std::string_view text);
 
+/// "mail@example.org".
+Wanted mailbox(std::string_view text);
+/// Without control characters, so that nothing follows a line end.
+Wanted line(std::string_view text);
+
+struct MailServer {
+  std::string host;
+  std::uint16_t port = 0;
+  bool tls = false;  // from the first byte; else STARTTLS
+};
+/// "smtps://mail.example.org:465", "smtp://127.0.0.1:25" (without a port: 465 and 587); or what was expected.
+std::expected<MailServer, std::string> mail_server(std::string_view text);
+
+/// An http:// URL that leaves this machine: who listens on the way learns all of it.
+bool in_clear_text(std::string_view url);
+/// "localhost", "127.…", "::1".
+bool is_loopback(std::string_view host);
+
 /// A service unit's full name, with ".service" when the text has no suffix of its own; or what was expected.
 std::expected<std::string, std::string> unit(std::string_view text);
 

@@ -30,6 +30,10 @@ bool applies(const Key<GatewaySpec>& key, const GatewaySpec& gateway) {
   return key.facts.only_for.allows(gateway.kind) && key.facts.only_for.allows(gateway.runtime);
 }
 
+bool applies(const Key<AlertSpec>& key, const AlertSpec& alert) {
+  return key.facts.only_for.allows(alert.kind);
+}
+
 template <class T>
 void write_table(std::string& out, std::string_view header, std::span<const Key<T>> keys, const T& from) {
   out += fmt::format("{}{}\n", out.empty() ? "" : "\n", header);
@@ -63,6 +67,21 @@ Json json_table(std::span<const Key<T>> keys, const T& from) {
   return out;
 }
 
+/// "--token X", "--token=X", "TOKEN=X".
+void veil(std::vector<std::string>& command) {
+  bool next = false;
+  for (auto& argument : command) {
+    auto equals = argument.find('=');
+    bool option = argument.starts_with('-');
+    if (next && !option) {
+      argument = kHidden;
+    } else if (equals != std::string::npos && values::looks_secret(argument.substr(0, equals))) {
+      argument = argument.substr(0, equals + 1) + std::string(kHidden);
+    }
+    next = option && equals == std::string::npos && values::looks_secret(argument);
+  }
+}
+
 }  // namespace
 
 std::string to_toml(const Mesh& mesh) {
@@ -70,8 +89,10 @@ std::string to_toml(const Mesh& mesh) {
   write_table(out, "[mesh]", schema::mesh_keys(), mesh);
   write_table(out, "[agent]", schema::agent_keys(), mesh);
   write_table(out, "[limits]", schema::limits_keys(), mesh.limits);
+  write_table(out, "[heal]", schema::heal_keys(), mesh.heal);
   for (const auto& node : mesh.nodes) write_table(out, "[[node]]", schema::node_keys(), node);
   for (const auto& gateway : mesh.gateways) write_table(out, "[[gateway]]", schema::gateway_keys(), gateway);
+  for (const auto& alert : mesh.alerts) write_table(out, "[[alert]]", schema::alert_keys(), alert);
   return out;
 }
 
@@ -82,11 +103,14 @@ std::string to_json(const Mesh& mesh) {
   out["mesh"] = json_table(schema::mesh_keys(), mesh);
   out["agent"] = json_table(schema::agent_keys(), mesh);
   out["limits"] = json_table(schema::limits_keys(), mesh.limits);
+  out["heal"] = json_table(schema::heal_keys(), mesh.heal);
   out["node"] = Json::array();
   for (const auto& node : mesh.nodes) out["node"].push_back(json_table(schema::node_keys(), node));
   out["gateway"] = Json::array();
   for (const auto& gateway : mesh.gateways)
     out["gateway"].push_back(json_table(schema::gateway_keys(), gateway));
+  out["alert"] = Json::array();
+  for (const auto& alert : mesh.alerts) out["alert"].push_back(json_table(schema::alert_keys(), alert));
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -94,17 +118,11 @@ Mesh veiled(Mesh mesh) {
   for (auto& gateway : mesh.gateways) {
     for (auto& [name, value] : gateway.environment)
       if (values::looks_secret(name)) value = kHidden;
-    bool next = false;
-    for (auto& argument : gateway.command) {
-      auto equals = argument.find('=');
-      bool option = argument.starts_with('-');
-      if (next && !option) {
-        argument = kHidden;
-      } else if (equals != std::string::npos && values::looks_secret(argument.substr(0, equals))) {
-        argument = argument.substr(0, equals + 1) + std::string(kHidden);
-      }
-      next = option && equals == std::string::npos && values::looks_secret(argument);
-    }
+    veil(gateway.command);
+  }
+  for (auto& alert : mesh.alerts) {
+    if (!alert.url.empty()) alert.url = kHidden;
+    veil(alert.command);
   }
   return mesh;
 }

@@ -7,6 +7,9 @@ using enum By;
 namespace {
 constexpr RemedyInfo kRestore{"restore_last_good_config",
                               "Put the last configuration back that a gateway was ready with.", machine};
+constexpr RemedyInfo kRepairSyntax{
+    "repair_config_syntax", "Mend a syntax error with one clear reading; the broken file is kept beside it.",
+    machine};
 constexpr RemedyInfo kResetFailed{"reset_failed", "Clear systemd's start limit and start the unit once.",
                                   machine};
 }  // namespace
@@ -96,7 +99,7 @@ std::vector<CauseInfo> cause_table_service() {
        "Node or another binary is missing, too old, for another machine, or cannot be loaded.",
        "env: node: no such file; unsupported Node; GLIBC not found; NODE_MODULE_VERSION; exec format error",
        "the interpreter starts, and the program itself complains",
-       {{"install_runtime", "Install the Node that the installed gateway asks for, beside the old one.",
+       {{"install_runtime", "Run it with another Node.js of this machine that the gateway accepts.",
          consent}},
        "version managers (nvm, nix, brew) move paths: a unit needs an absolute one that stays"},
       {Cause::broken_install,
@@ -115,7 +118,7 @@ std::vector<CauseInfo> cause_table_service() {
        "restarts follow config change detected; the same key each time; a regular period",
        "a single restart after a single edit",
        {{"settle_config", "Write the value in the form the gateway itself writes, so that nothing differs.",
-         machine},
+         person},
         {"reload_mode_off", "Set gateway.reload.mode to off until the writer is found.", consent}},
        "something writes the file: another tool, a sync job, or the gateway itself"},
       {Cause::config_schema_invalid,
@@ -128,6 +131,7 @@ std::vector<CauseInfo> cause_table_service() {
          "Remove the keys that the installed version's schema rejects; the old file is kept.", machine},
         {"correct_known_value",
          "Replace a value whose correct form is known (api google → google-generative-ai).", machine},
+        kRepairSyntax,
         kRestore,
         {"doctor_fix_once", "Run the gateway's own doctor once, stopped, where the catalogue says it helps.",
          machine}},
@@ -139,7 +143,9 @@ std::vector<CauseInfo> cause_table_service() {
        "owner.",
        "refusing to bind without auth; start blocked; missing gateway.mode; allowedOrigins required",
        "the file does not even parse (then the guard's message misleads)",
-       {{"set_gateway_mode", "Set gateway.mode to local when it is absent.", machine}, kRestore},
+       {{"set_gateway_mode", "Set gateway.mode to local when it is absent.", machine},
+        kRepairSyntax,
+        kRestore},
        "missing gateway.mode is also what an empty or truncated file says: look at the file"},
       {Cause::state_migration_blocked,
        "state_migration_blocked",
@@ -156,8 +162,8 @@ std::vector<CauseInfo> cause_table_service() {
        "last written by a newer version; protocol mismatch; incompatible database files; something was just "
        "updated",
        "all parts have the same version",
-       {{"align_versions", "Bring the older part to the version of the newer one.", consent},
-        {"install_pinned_version", "Install the version that wrote the state.", consent}},
+       {{"align_versions", "Bring the older part to the version of the newer one.", person},
+        {"install_pinned_version", "Install the version that wrote the state.", person}},
        "two installs (npm and a package, root and user) are the usual reason"},
       {Cause::secret_env_missing,
        "secret_env_missing",
@@ -175,7 +181,7 @@ std::vector<CauseInfo> cause_table_service() {
        "failed during load; unknown channel id; plugin path not found; a plugin's name in the crash",
        "the missing module is part of the gateway itself",
        {{"quarantine_plugin", "Disable the plugin's entry, start without it, and say so.", machine},
-        {"reinstall_plugin", "Install the plugin in the version that fits the gateway.", consent}},
+        {"reinstall_plugin", "Install the plugin in the version that fits the gateway.", person}},
        "what the plugin did (a channel, a tool) is off until it is repaired"},
   };
 }

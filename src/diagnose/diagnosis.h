@@ -52,6 +52,9 @@ Diagnosis diagnose(const Input& input);
 
 /// meshops.diagnosis/1
 std::string to_json(const Diagnosis& diagnosis);
+/// The inverse, of at most 1 MiB; a cause that this version does not know is left out. Remedies are this
+/// version's.
+Result<Diagnosis> parse_diagnosis(std::string_view json);
 /// A few lines for each of the best three.
 std::string for_people(const Diagnosis& diagnosis);
 

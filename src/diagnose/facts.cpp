@@ -1,5 +1,6 @@
 #include "diagnose/facts.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -28,6 +29,17 @@ std::optional<double> first_number(std::string_view text) {
 std::string words_of(const Json& value) {
   return value.is_string() ? value.get<std::string>()
                            : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// A sentence, or a list of them as one.
+std::string sentence_of(const Json& value) {
+  if (!value.is_array()) return words_of(value);
+  std::string out;
+  for (const auto& item : value) {
+    if (out.size() > kFactsLimit) break;
+    out += (out.empty() ? "" : "; ") + words_of(item);
+  }
+  return out;
 }
 
 std::optional<double> number(const Json& value) {
@@ -143,15 +155,105 @@ Result<Facts> parse_facts(std::string_view text) {
     if (key == "owner") facts.owner = words_of(value);
     if (key == "pid_owner") facts.pid_owner = words_of(value);
     if (key == "starters" && value.is_array()) facts.starters = value.size();
+    struct Sentence {
+      std::string_view key;
+      std::string Facts::* member;
+    };
+    static constexpr Sentence kSentences[] = {{"port_owner_kind", &Facts::port_owner_kind},
+                                              {"no_access", &Facts::no_access},
+                                              {"config_problem", &Facts::config_problem},
+                                              {"gateway_mode", &Facts::gateway_mode},
+                                              {"config_missing", &Facts::config_missing},
+                                              {"config_newer", &Facts::config_newer},
+                                              {"config_issues", &Facts::config_issues},
+                                              {"database_fault", &Facts::database_fault},
+                                              {"runtime_unfit", &Facts::runtime_unfit},
+                                              {"process_state", &Facts::process_state},
+                                              {"no_answer", &Facts::no_answer},
+                                              {"task_limit", &Facts::task_limit},
+                                              {"descriptors", &Facts::descriptors}};
+    for (const auto& known : kSentences)
+      if (key == known.key) facts.*known.member = sentence_of(value);
+    if (key == "owner_uid") facts.owner_uid = integer();
+    if (key == "watchdog_s") facts.watchdog_s = number(value);
+    if (key == "oom_kills") facts.oom_kills = number(value);
+    if (key == "cpu_pressure") facts.cpu_pressure = number(value);
     if (key == "prompt_est" || key == "prompt_tokens") facts.prompt_tokens = number(value);
     if (key == "context_max" || key == "context_window") facts.context_tokens = number(value);
   }
   return facts;
 }
 
+namespace {
+
+/// What a close look at a live gateway found out by itself, and a log often hides: these outweigh one line of
+/// it.
+void add_signs_of_a_close_look(std::vector<FactSign>& out, const Facts& facts) {
+  using enum Cause;
+  auto say = [&](std::string_view id, std::initializer_list<Points> to, std::string text) {
+    FactSign sign{.id = id, .to = {}, .text = std::move(text)};
+    std::copy(to.begin(), to.end(), sign.to);
+    out.push_back(std::move(sign));
+  };
+  if (!facts.config_problem.empty())
+    say("config_broken", {{config_schema_invalid, 92}},
+        "its configuration does not parse: " + facts.config_problem);
+  if (!facts.config_missing.empty()) say("config_absent", {{config_startup_guard, 84}}, facts.config_missing);
+  if (!facts.gateway_mode.empty())
+    say("config_without_mode", {{config_startup_guard, 84}}, "gateway.mode is " + facts.gateway_mode);
+  if (!facts.config_issues.empty())
+    say("config_rejected", {{config_schema_invalid, 76}}, "its own validation says: " + facts.config_issues);
+  if (!facts.config_newer.empty()) say("config_of_newer", {{version_skew, 88}}, facts.config_newer);
+  if (!facts.database_fault.empty()) say("database_faulty", {{sqlite_fault, 88}}, facts.database_fault);
+  if (!facts.no_access.empty()) say("no_access", {{file_permission, 88}}, facts.no_access);
+  if (!facts.runtime_unfit.empty()) say("runtime_unfit", {{runtime_mismatch, 86}}, facts.runtime_unfit);
+  if (facts.watchdog_s.value_or(0) > 0)
+    // A gateway that never says WATCHDOG=1 is killed after that time whatever it does.
+    say("unit_watchdog", {{unit_misconfigured, facts.unit_result == "watchdog" ? 86 : 40}},
+        fmt::format("WatchdogSec is {} s, and the gateway never answers systemd's watchdog",
+                    *facts.watchdog_s));
+  if (facts.process_state == "T" || facts.process_state == "t")
+    say("process_frozen", {{process_hang, 92}}, "its process is stopped by a signal or a debugger");
+  if (facts.process_state == "D")
+    say("process_in_kernel", {{storage_fault, 40}, {process_hang, 34}},
+        "its process waits inside the kernel (state D)");
+  if (!facts.no_answer.empty()) say("no_answer", {{process_hang, 64}}, facts.no_answer);
+  if (facts.oom_kills.value_or(0) > 0)
+    say("cgroup_oom", {{oom_killer, 88}},
+        fmt::format("{} kills for memory in its control group", *facts.oom_kills));
+  if (!facts.task_limit.empty())
+    say("tasks_used_up", {{resource_limit, 84}}, "tasks of its control group: " + facts.task_limit);
+  if (!facts.descriptors.empty())
+    say("descriptors_used_up", {{resource_limit, 84}}, "open files of its process: " + facts.descriptors);
+  if (facts.cpu_pressure.value_or(0) >= 60)
+    say("cpu_pressure", {{cpu_starvation, 56}},
+        fmt::format("in {} % of the last minute something waited for a processor", *facts.cpu_pressure));
+  if (facts.uid && facts.owner_uid && *facts.uid != 0 && *facts.uid != *facts.owner_uid &&
+      !has(facts.owner, "root"))
+    say("state_of_another_user", {{file_permission, 60}},
+        fmt::format("its state belongs to {}, it runs as uid {}",
+                    facts.owner.empty() ? fmt::format("uid {}", *facts.owner_uid) : facts.owner, *facts.uid));
+}
+
+enum class PortOwner { nobody, gateway, stranger };
+PortOwner port_owner_of(const Facts& facts) {
+  if (facts.port_owner_kind == "gateway") return PortOwner::gateway;
+  if (facts.port_owner_kind == "stranger") return PortOwner::stranger;
+  auto contains_any = [&](std::initializer_list<std::string_view> parts) {
+    return std::ranges::any_of(parts, [&](auto part) { return has(facts.port_owner, part); });
+  };
+  if (contains_any({"none", "nobody", "free"})) return PortOwner::nobody;
+  if (contains_any({"openclaw", "clawdbot", "moltbot", "gateway", "systemd", "same service", "node"}))
+    return PortOwner::gateway;
+  return PortOwner::stranger;
+}
+
+}  // namespace
+
 std::vector<FactSign> signs(const Facts& facts) {
   using enum Cause;
   std::vector<FactSign> out;
+  add_signs_of_a_close_look(out, facts);
   if (facts.exit_code) {
     auto code = *facts.exit_code;
     auto say = [&](std::string_view id, std::initializer_list<Points> to) {
@@ -199,17 +301,22 @@ std::vector<FactSign> signs(const Facts& facts) {
                    fmt::format("health answers {} while the unit fails", *facts.http_probe)});
   bool unit_fails = facts.exit_code.value_or(0) != 0 || facts.n_restarts.value_or(0) > 3 ||
                     facts.unit_result == "start-limit-hit" || facts.unit_result == "exit-code";
-  if (auto owner = std::string_view(facts.port_owner); !owner.empty()) {
+  if (!facts.port_owner.empty()) {
     auto text = "port owner: " + facts.port_owner;
-    if (has(owner, "none") || has(owner, "nobody") || has(owner, "free"))
-      out.push_back({"port_free", {}, std::move(text)});
-    else if (has(owner, "openclaw") || has(owner, "clawdbot") || has(owner, "moltbot") ||
-             has(owner, "gateway") || has(owner, "systemd") || has(owner, "same service") ||
-             has(owner, "node"))
-      // Of a service that runs this is as it should be.
-      out.push_back({"port_owner_copy", {{duplicate_supervisor, unit_fails ? 66 : 20}}, std::move(text)});
-    else
-      out.push_back({"port_owner_stranger", {{port_conflict, 66}}, std::move(text)});
+    switch (port_owner_of(facts)) {
+      case PortOwner::nobody:
+        out.push_back({"port_free", {}, std::move(text)});
+        break;
+      case PortOwner::gateway: {
+        // Of a service that runs this is as it should be, unless it is known to be another one.
+        bool other = unit_fails || !facts.port_owner_kind.empty();
+        out.push_back({"port_owner_copy", {{duplicate_supervisor, other ? 66 : 20}}, std::move(text)});
+        break;
+      }
+      case PortOwner::stranger:
+        out.push_back({"port_owner_stranger", {{port_conflict, 66}}, std::move(text)});
+        break;
+    }
   }
   if (has(facts.mode, "+"))
     out.push_back({"two_modes", {{duplicate_supervisor, 62}}, "a unit in both scopes: " + facts.mode});
@@ -234,7 +341,9 @@ std::vector<FactSign> signs(const Facts& facts) {
                                bytes_text(*facts.memory_limit))});
   if (facts.clock_offset_s && std::abs(*facts.clock_offset_s) > 30)
     out.push_back({"clock_off", {{clock_skew, 82}}, fmt::format("clock off by {} s", *facts.clock_offset_s)});
-  if (facts.cpus && facts.load && *facts.cpus > 0 && *facts.load >= 2 * *facts.cpus)
+  // A load of what waits for disks starves nobody of a processor: where the pressure is known, it decides.
+  if (facts.cpus && facts.load && *facts.cpus > 0 && *facts.load >= 2 * *facts.cpus &&
+      facts.cpu_pressure.value_or(100) >= 20)
     out.push_back({"load_over_cpus",
                    {{cpu_starvation, 50}},
                    fmt::format("load {} on {} CPUs", *facts.load, *facts.cpus)});

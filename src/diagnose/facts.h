@@ -4,8 +4,8 @@
 //
 // One JSON object. Names follow the sources (systemd's properties, df, /proc). Numbers may also stand as
 // texts
-// ("97%", "-9"); any other key, nested ones as "a.b", becomes a note, which the signatures read as "fact KEY:
-// VALUE".
+// ("97%", "-9"), lists of sentences as one sentence; any other key, nested ones as "a.b", becomes a note,
+// which the signatures read as "fact KEY: VALUE".
 //
 //   mode          "system", "user", "docker", "process", …; "system+user" if a unit exists in both
 //   exit_code     ExecMainStatus; -9 and 137 are both SIGKILL
@@ -22,6 +22,22 @@
 //   pid_owner     program that has the PID which a lock file names
 //   starters      list of everything that starts the service
 //   prompt_est, context_max   tokens of the prompt and of the model's window
+//
+// What only a close look at a live gateway gives, in sentences unless said:
+//   port_owner_kind   "gateway", "stranger" or "none": what port_owner is, where it is known and need not be
+//   guessed no_access         what of its files the gateway's user cannot read or write owner_uid number: who
+//   owns its state config_problem    where its configuration does not parse gateway_mode      of a
+//   configuration that parses: "missing", "remote", …; nothing if it is "local" config_missing    there is no
+//   configuration config_newer      its configuration was last written by a newer version than is installed
+//   config_issues     what the gateway's own validation says
+//   database_fault    databases of no bytes, or with something else in them
+//   runtime_unfit     why its Node does not fit
+//   watchdog_s        number: WatchdogSec of the unit
+//   process_state     letter of proc(5): "T" is frozen
+//   no_answer         what did not answer, and for how long
+//   oom_kills         number: kills for memory in its control group
+//   task_limit, descriptors   "1020 of 1024": only when they are used up
+//   cpu_pressure      percent of the last minute in which something waited for a processor
 #pragma once
 
 #include <cstdint>
@@ -57,6 +73,23 @@ struct Facts {
   std::string owner;
   std::string pid_owner;
   std::size_t starters = 0;
+  std::string port_owner_kind;
+  std::string no_access;
+  std::optional<std::int64_t> owner_uid;
+  std::string config_problem;
+  std::string gateway_mode;
+  std::string config_missing;
+  std::string config_newer;
+  std::string config_issues;
+  std::string database_fault;
+  std::string runtime_unfit;
+  std::optional<double> watchdog_s;
+  std::string process_state;
+  std::string no_answer;
+  std::optional<double> oom_kills;
+  std::string task_limit;
+  std::string descriptors;
+  std::optional<double> cpu_pressure;
   std::optional<double> prompt_tokens;
   std::optional<double> context_tokens;
   /// Every key in words, in the order of the file: "fact KEY: VALUE", one a line.

@@ -106,6 +106,10 @@ std::span<const Combination> combinations() {
        {{inode_exhaustion, 55}},
        {"no_space", "df_inodes"},
        "no space, and the inodes are used up"},
+      {"killed_by_watchdog_of_unit",
+       {{unit_misconfigured, 60}},
+       {"unit_watchdog", "watchdog_timeout"},
+       "systemd's watchdog ended what never answers it"},
       {"update_then_config_exit",
        {{version_skew, 34}},
        {"just_updated", "exit_config"},
@@ -171,6 +175,9 @@ std::span<const Contradiction> contradictions() {
       {"inotify_limit", disk_full, 75},
       {"display_active", stale_lock, 35},
       {"many_starters", stale_lock, 50},
+      {"config_broken", config_startup_guard, 75},
+      {"config_without_mode", config_schema_invalid, 40},
+      {"unit_watchdog", process_hang, 60},
   };
   return kTable;
 }

@@ -30,11 +30,6 @@ bool is_gateway_command(const std::vector<std::string>& argv) {
   return openclaw && gateway;
 }
 
-bool is_gateway_process(const ProcessInfo& p) {
-  // The kernel cuts comm at 15 letters.
-  return p.comm == "openclaw-gatewa" || (p.comm.starts_with("node") && is_gateway_command(p.argv));
-}
-
 /// The images of OpenClaw start "node openclaw.mjs gateway"; those of its sandboxes have its name, too, but
 /// no gateway in them.
 bool is_gateway_container(const ContainerInfo& c) {
@@ -98,6 +93,8 @@ void add(Discovery& discovery, Discovered found) {
     if (same_gateway(known.spec, found.spec)) {
       known.running = known.running || found.running;
       known.expected = known.expected || found.expected;
+      known.enabled = known.enabled || found.enabled;
+      if (known.pid == 0) known.pid = found.pid;
       std::ranges::move(found.evidence, std::back_inserter(known.evidence));
       return;
     }
@@ -133,9 +130,11 @@ asio::awaitable<void> find_units(Machine& machine, std::optional<Account> user, 
     found.spec.unit = name;
     if (user) found.spec.user = user->name;
     add_from_unit(found.spec, *unit);
+    found.pid = unit->main_pid;
     found.running = unit->main_pid != 0;
+    found.enabled = unit->unit_file_state.starts_with("enabled");
     found.expected = found.running || unit->active_state == "failed" || unit->active_state == "activating" ||
-                     unit->unit_file_state.starts_with("enabled");
+                     found.enabled;
     found.evidence.push_back(fmt::format("{} unit {} starts {}", whose, name,
                                          printable(join(unit->exec_start, " ").substr(0, 160))));
     add(discovery, std::move(found));
@@ -146,6 +145,8 @@ asio::awaitable<void> find_units(Machine& machine, std::optional<Account> user, 
 asio::awaitable<std::map<std::string, std::string>> find_containers(Machine& machine, Discovery& discovery) {
   std::map<std::string, std::string> names;
   auto containers = co_await machine.containers().list();
+  // Where no engine was ever installed there are no containers: nothing was left out.
+  if (!containers && containers.error().is(code_name(NetCode::no_socket))) co_return names;
   if (!containers) {
     discovery.skipped.push_back("containers: " + containers.error().text());
     co_return names;
@@ -188,6 +189,7 @@ void find_processes(Machine& machine, const std::map<std::string, std::string>& 
     auto home = of_agents.contains(p.cgroup) ? Home{} : home_of(p.cgroup);
     Discovered found;
     found.running = found.expected = true;
+    found.pid = p.pid;
     found.spec.runtime = home.runtime;
     found.spec.unit = home.unit;
     auto container = containers.find(home.container);
@@ -214,6 +216,11 @@ void find_processes(Machine& machine, const std::map<std::string, std::string>& 
 }
 
 }  // namespace
+
+bool is_gateway_process(const ProcessInfo& p) {
+  // The kernel cuts comm at 15 letters.
+  return p.comm == "openclaw-gatewa" || (p.comm.starts_with("node") && is_gateway_command(p.argv));
+}
 
 bool same_gateway(const GatewaySpec& a, const GatewaySpec& b) {
   if (a.runtime != b.runtime) return false;

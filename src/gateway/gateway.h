@@ -27,7 +27,7 @@
 namespace meshops {
 
 MESHOPS_ERROR_CODES(GatewayCode, "gateway", not_found, no_port, bad_config, cannot_start, cannot_stop,
-                    not_running, no_version, no_answer, not_supported);
+                    not_running, no_version, no_answer, not_supported, unsafe_start);
 
 /// What a gateway is, as far as files and its process tell.
 struct Identity {
@@ -75,6 +75,9 @@ class Adapter {
                                                           Host& host, Net& net, Duration timeout) = 0;
   /// What a line of its own log says about a turn; nothing for all others.
   virtual std::optional<TurnSign> turn_sign(const journal::LogLine& line) const = 0;
+  /// Why it must not be started as its files are (OpenClaw would begin anew over an empty database, and what
+  /// it knew would be gone); good if nothing speaks against it. Cheap.
+  virtual Status may_start(const GatewaySpec& /*spec*/, const Host& /*host*/) const { return ok(); }
   /// How long a polite stop may take before it is forced.
   virtual Duration drain_time() const = 0;
   /// Variables the `process` runtime adds so that the gateway knows it is supervised.
@@ -151,6 +154,9 @@ struct Discovered {
   bool running = false;
   /// It runs, failed, or is enabled. What neither runs nor should was put aside by somebody.
   bool expected = false;
+  /// It comes back at the next boot: an enabled unit. Of containers this is not known here.
+  bool enabled = false;
+  pid_t pid = 0;  // its main process; 0: it does not run, or cannot be seen
 };
 /// Looks at units (system and every user's manager it may ask), containers, processes and listeners; one
 /// entry per gateway, seen by whichever of them. What could not be looked at is said in `skipped`.
@@ -161,5 +167,7 @@ struct Discovery {
 boost::asio::awaitable<Discovery> discover(Machine& machine);
 /// True if both describe the same unit, container or listening process.
 bool same_gateway(const GatewaySpec& a, const GatewaySpec& b);
+/// Whether a process is an OpenClaw gateway, by its name and arguments.
+bool is_gateway_process(const ProcessInfo& process);
 
 }  // namespace meshops

@@ -276,6 +276,20 @@ class OpenclawAdapter final : public Adapter {
     return openclaw::turn_sign(line);
   }
 
+  /// It accepts a database of no bytes and begins anew: pairings, cron jobs and approvals would be forgotten.
+  Status may_start(const GatewaySpec& spec, const Host& host) const override {
+    auto database = openclaw::places(spec, host).state_dir / "state" / "openclaw.sqlite";
+    auto info = host.stat(database);
+    if (!info || info->kind != FileInfo::Kind::regular || info->size > 0) return ok();
+    return fail(
+        error(
+            GatewayCode::unsafe_start,
+            "{} has no bytes: started over it, the gateway would have forgotten its pairings, cron jobs and "
+            "approvals",
+            database.string())
+            .hint("put it back from a backup, or remove it if this gateway is to begin anew"));
+  }
+
   /// Its own budget is 315 s of drain and 15 s to close; its units have TimeoutStopSec=330.
   Duration drain_time() const override { return 330s; }
 

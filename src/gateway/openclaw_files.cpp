@@ -228,16 +228,23 @@ Credential credential(const GatewaySpec& spec, const Places& where, const Config
 
 namespace {
 
-std::string version_in(const fs::path& file, const Host& host, bool must_be_openclaw) {
-  auto bytes = host.read(file, 1U << 20);
-  if (!bytes) return {};
+std::optional<Package> package_in(const fs::path& directory, const char* name, const Host& host,
+                                  bool must_be_openclaw) {
+  auto bytes = host.read(directory / name, 1U << 20);
+  if (!bytes) return std::nullopt;
   auto json = nlohmann::json::parse(*bytes, nullptr, false);
-  if (!json.is_object()) return {};
-  auto name = json.find("name");
-  if (must_be_openclaw && (name == json.end() || !name->is_string() || *name != "openclaw")) return {};
-  auto version = json.find("version");
-  if (version == json.end() || !version->is_string()) return {};
-  return printable(version->get<std::string>()).substr(0, 64);
+  if (!json.is_object()) return std::nullopt;
+  auto text_of = [](const nlohmann::json& object, const char* key) {
+    auto found = object.is_object() ? object.find(key) : object.end();
+    return found != object.end() && found->is_string() ? printable(found->get<std::string>()).substr(0, 64)
+                                                       : std::string();
+  };
+  if (must_be_openclaw && text_of(json, "name") != "openclaw") return std::nullopt;
+  Package package{.directory = directory, .version = text_of(json, "version"), .node_range = {}};
+  if (package.version.empty()) return std::nullopt;
+  if (auto engines = json.find("engines"); engines != json.end())
+    package.node_range = text_of(*engines, "node");
+  return package;
 }
 
 fs::path followed(fs::path path, const Host& host) {
@@ -251,7 +258,7 @@ fs::path followed(fs::path path, const Host& host) {
 
 }  // namespace
 
-std::string installed_version(const GatewaySpec& spec, const Host& host) {
+std::optional<Package> installed_package(const GatewaySpec& spec, const Host& host) {
   std::vector<fs::path> candidates;
   for (std::size_t i = 0; i < spec.command.size() && i < 8; ++i) {
     const auto& word = spec.command[i];
@@ -271,13 +278,17 @@ std::string installed_version(const GatewaySpec& spec, const Host& host) {
     auto directory = script.parent_path();
     // openclaw.mjs stands beside package.json, dist/index.js one below, dist/cli/… two.
     for (int up = 0; up < 4 && directory.has_relative_path(); ++up, directory = directory.parent_path()) {
-      if (auto version = version_in(directory / "package.json", host, true); !version.empty()) return version;
+      if (auto package = package_in(directory, "package.json", host, true)) return package;
       if (directory.filename() == "openclaw")
-        if (auto version = version_in(directory / "dist" / "build-info.json", host, false); !version.empty())
-          return version;
+        if (auto package = package_in(directory / "dist", "build-info.json", host, false)) return package;
     }
   }
-  return {};
+  return std::nullopt;
+}
+
+std::string installed_version(const GatewaySpec& spec, const Host& host) {
+  auto package = installed_package(spec, host);
+  return package ? package->version : std::string();
 }
 
 }  // namespace meshops::openclaw

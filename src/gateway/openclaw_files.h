@@ -44,7 +44,14 @@ struct Credential {
 };
 Credential credential(const GatewaySpec& spec, const Places& where, const Config& config, const Host& host);
 
-/// From package.json beside the script that the command starts; empty if it cannot be found.
+/// The package of the script that the command starts, from the package.json above it.
+struct Package {
+  std::filesystem::path directory;
+  std::string version;
+  std::string node_range;  // engines.node: ">=24.16.0 <25 || >=26.1.0"; empty if it does not say
+};
+std::optional<Package> installed_package(const GatewaySpec& spec, const Host& host);
+/// Its version; empty if it cannot be found.
 std::string installed_version(const GatewaySpec& spec, const Host& host);
 
 }  // namespace meshops::openclaw

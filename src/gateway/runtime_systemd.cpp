@@ -128,6 +128,7 @@ class SystemdRuntime final : public Runtime {
   std::string manager() const { return user_ ? "user " + user_->name : std::string("system"); }
 
   void changed(const UnitState& now) {
+    bool had_failed = active_state_ == "failed";
     active_state_ = now.active_state;
     sub_state_ = now.sub_state;
     bool up = now.main_pid != 0 && (now.active_state == "active" || now.active_state == "activating" ||
@@ -153,6 +154,8 @@ class SystemdRuntime final : public Runtime {
     bool by_person = now.active_state == "inactive" && now.result == "success" && now.sub_state == "dead";
     bool never_ran = by_person && !now.last_exit && pid_ == 0;
     if (never_ran) return;  // simply not started yet (after a boot): the supervision asks for a start
+    if (by_person && had_failed && pid_ == 0)
+      return;  // reset-failed, by us or by a person: nothing was stopped
     tell_end(now, by_person ? RuntimeEvent::Kind::stopped_by_person : RuntimeEvent::Kind::exited);
   }
 

@@ -29,6 +29,8 @@ class Turns {
   /// among successes is a matter of that turn. Not every good turn leaves a sign (a chat channel's may not),
   /// so a failure speaks for a quarter of an hour only.
   LayerHealth works(WallTime now) const;
+  /// When the last sign of a turn was; the epoch if none was seen.
+  WallTime last() const { return last_; }
 
  private:
   bool succeeded_ = false;    // once at least

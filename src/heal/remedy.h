@@ -79,12 +79,19 @@ struct Remedy {
   std::string_view id;  // as in the catalogue of causes
   /// `not_applicable` with the reason if it does not fit here; `not_allowed` if it needs the owner's consent.
   Result<Treatment> (*plan)(const Patient& patient, const Host& host);
+  unsigned rung = 0;
+  std::string_view undo;  // how it is taken back, for people; empty: it changes nothing
 };
-/// Every remedy that a machine can carry out.
+/// Every remedy that a machine can carry out, gentlest first.
 std::span<const Remedy> remedies();
 /// Nothing if it is one for a person.
 const Remedy* find_remedy(std::string_view id);
 /// How bold it is, gentlest first: the rungs of the ladder. Waiting is 0.
 unsigned rung(std::string_view remedy);
+/// Rungs count from 0 to below this; who is no remedy of a machine stands on it.
+constexpr unsigned kRungs = 9;
+
+/// docs/remedies.md, whole.
+std::string remedies_markdown();
 
 }  // namespace meshops::heal

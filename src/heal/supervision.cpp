@@ -21,6 +21,8 @@ constexpr unsigned kFrozenMisses = 2;
 // A busy loop that does not answer may be a long collection; only much longer silence is a hang.
 constexpr unsigned kBusyFactor = 4;
 constexpr auto kSoon = 1s;
+/// After a look that changed nothing: the same start again at once would get the same answer.
+constexpr auto kAfterHold = 5s;
 }  // namespace
 
 std::string_view text(Phase phase) {
@@ -76,10 +78,21 @@ Duration Supervision::start_budget() const {
   return std::max(rules_.limits.start_floor, 3 * memory_.learned_start.value_or(Duration::zero()));
 }
 
-Decision Supervision::order_start(Instant now, std::string why, bool by_person) {
-  if (rules_.limits.profile == Profile::observe_only && !by_person) {
+std::string Supervision::forbidden() const {
+  if (rules_.limits.profile == Profile::observe_only) return "observe-only";
+  return hands_off_.empty() ? std::string() : fmt::format("paused ({})", hands_off_);
+}
+
+Decision Supervision::order_start(Instant now, std::string why, By by) {
+  if (by == By::us && held_) {
+    reason_ = std::move(why);
+    enter(Phase::backing_off, now);
+    next_start_.reset();
+    return {};
+  }
+  if (auto no = forbidden(); by == By::us && !no.empty()) {
     enter(Phase::parked, now);
-    reason_ = "observe-only: would start it now, because " + why;
+    reason_ = fmt::format("{}: would start it now, because {}", no, why);
     return {};
   }
   reason_ = why;
@@ -118,7 +131,10 @@ Decision Supervision::process_ended(Instant now, const Exit& exit, bool puzzling
   if (phase_ == Phase::stopping || ordered_end_) {
     bool restart = phase_ == Phase::stopping;
     ordered_end_ = false;
-    if (restart) return order_start(now, "a person asked for a restart", true);
+    if (restart) {
+      auto asked = reason_;
+      return order_start(now, asked, held_ ? By::us : By::person);
+    }
     ++memory_.restarts;
     ++memory_.failures;
     return order_start(now, fmt::format("it hung and was ended ({})", why));
@@ -130,6 +146,7 @@ Decision Supervision::process_ended(Instant now, const Exit& exit, bool puzzling
 Decision Supervision::after_end(Instant now, std::string why, bool puzzling) {
   auto failures = memory_.failures++;
   ready_since_.reset();
+  if (held_) return order_start(now, std::move(why));  // it waits for the ladder
   if (puzzling && failures + 1 > rules_.puzzling_tries) {
     enter(Phase::parked, now);
     reason_ = fmt::format("{}, {} times in a row: a restart cannot mend this", why, failures + 1);
@@ -308,7 +325,7 @@ Decision Supervision::judge_running(Instant now, const Look& look) {
 
 Decision Supervision::declare_hung(Instant now, std::string why) {
   reason_ = why;
-  if (rules_.limits.profile == Profile::observe_only) return {};
+  if (!forbidden().empty()) return {};
   enter(Phase::ending, now);
   phase_since_ = now;
   deadline_ = now + rules_.hung_grace;
@@ -323,6 +340,7 @@ bool Supervision::may_kill(Instant now) {
 
 Decision Supervision::tick(Instant now) {
   if (phase_ == Phase::backing_off && next_start_ && now >= *next_start_) return order_start(now, reason_);
+  if (phase_ == Phase::ending && !hands_off_.empty()) return {};
   if ((phase_ == Phase::ending || phase_ == Phase::stopping) && deadline_ && now >= *deadline_) {
     if (!may_kill(now)) {
       deadline_ = kills_.front() + kKillWindow;
@@ -344,7 +362,7 @@ Decision Supervision::person_starts(Instant now) {
     case Phase::parked:
     case Phase::backing_off:
     case Phase::unseen:
-      return order_start(now, "a person asked for it", true);
+      return order_start(now, "a person asked for it", By::person);
     default:
       return {};
   }
@@ -394,6 +412,47 @@ Decision Supervision::person_restarts(Instant now) {
     default:
       return person_starts(now);
   }
+}
+
+void Supervision::hold() {
+  held_ = true;
+  if (phase_ == Phase::backing_off) next_start_.reset();
+}
+
+Decision Supervision::release(Instant now, bool start, std::string why) {
+  if (!std::exchange(held_, false)) return {};
+  if (!memory_.wanted || (phase_ != Phase::backing_off && phase_ != Phase::parked)) return {};
+  if (start) {
+    memory_.failures = 0;
+    ++memory_.restarts;
+    return order_start(now, std::move(why));
+  }
+  if (phase_ == Phase::backing_off && !next_start_)
+    next_start_ = now + std::max<Duration>(backoff(rules_.limits, memory_.failures), kAfterHold);
+  return {};
+}
+
+Decision Supervision::stop_for_remedy(Instant now, std::string why) {
+  switch (phase_) {
+    case Phase::ready:
+    case Phase::degraded:
+    case Phase::suspect:
+      if (!forbidden().empty()) return {};
+      enter(Phase::stopping, now);
+      start_after_stop_ = true;
+      deadline_ = now + rules_.drain;
+      reason_ = std::move(why);
+      return {Decision::Act::stop, reason_};
+    default:
+      return {};
+  }
+}
+
+Decision Supervision::hands_off(Instant now, std::string why) {
+  bool ends = !hands_off_.empty() && why.empty();
+  hands_off_ = std::move(why);
+  if (ends && phase_ == Phase::parked && memory_.wanted) return order_start(now, "the pause is over");
+  return {};
 }
 
 std::optional<Instant> Supervision::next_wake() const {

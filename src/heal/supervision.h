@@ -81,6 +81,18 @@ class Supervision {
   Decision person_starts(Instant now);
   Decision person_stops(Instant now, std::string why = "a person asked for a stop");
   Decision person_restarts(Instant now);
+
+  // What the ladder asks.
+  /// Until release() nothing is started but by a person: what it starts from is being looked at or changed.
+  void hold();
+  /// `start`: now, whatever the back-off says; else its own pauses go on.
+  Decision release(Instant now, bool start, std::string why);
+  /// A polite stop, as a person's restart; what follows is the ladder's if it holds, else a start. Nothing
+  /// while it warms up, stops or is down.
+  Decision stop_for_remedy(Instant now, std::string why);
+  /// A person's pause: nothing is started or ended by us. An empty `why` ends it.
+  Decision hands_off(Instant now, std::string why);
+
   /// Time has passed: call at next_wake().
   Decision tick(Instant now);
 
@@ -101,7 +113,10 @@ class Supervision {
 
  private:
   void enter(Phase phase, Instant now);
-  Decision order_start(Instant now, std::string why, bool by_person = false);
+  enum class By { us, person };
+  Decision order_start(Instant now, std::string why, By by = By::us);
+  /// Why we may not act by ourselves; empty: we may.
+  std::string forbidden() const;
   Decision after_end(Instant now, std::string why, bool puzzling);
   Decision judge_starting(Instant now, const Look& look);
   Decision judge_running(Instant now, const Look& look);
@@ -120,6 +135,8 @@ class Supervision {
   std::optional<Instant> next_start_;
   std::optional<Instant> deadline_;  // of ending and stopping
   bool start_after_stop_ = false;    // the stop belongs to a restart
+  bool held_ = false;                // by the ladder
+  std::string hands_off_;            // a person's pause, and why; empty: none
   bool ordered_end_ = false;         // we told it to end: its exit is ours, not a crash
   bool learn_this_start_ = false;    // an adopted process teaches nothing about starts
   unsigned misses_ = 0;

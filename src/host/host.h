@@ -30,6 +30,12 @@ struct FileInfo {
   WallTime modified{};
 };
 
+/// A piece of a file, and what that file was when it was read.
+struct FilePart {
+  FileInfo file;
+  std::string bytes;
+};
+
 /// One process of /proc.
 struct ProcessInfo {
   pid_t pid = 0;
@@ -115,8 +121,22 @@ class Host {
 
   virtual Result<std::string> read(const std::filesystem::path& path,
                                    std::size_t limit = kReadLimit) const = 0;
+  /// At most `most` bytes of a regular file from `from` on, counted from its end if negative: for files that
+  /// are too large for read(). `file` is of the descriptor that was read, so that its owner can be trusted.
+  virtual Result<FilePart> read_part(const std::filesystem::path& path, std::int64_t from,
+                                     std::size_t most) const = 0;
   virtual Status write(const std::filesystem::path& path, std::string_view bytes,
                        const WriteOptions& options) = 0;
+  /// Refuses to replace anything, and to leave the file system.
+  virtual Status rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  /// A file or a symbolic link; never a directory.
+  virtual Status remove(const std::filesystem::path& path) = 0;
+  /// Mode, owner and group of a file or directory. Refuses symbolic links anywhere on the way, and files with
+  /// a second name: what is given away must be what it seems.
+  virtual Status set_access(const std::filesystem::path& path, mode_t mode, uid_t uid, gid_t gid) = 0;
+  /// Keeps the last `keep` bytes from the next line on, in place: who has the file open for appending goes on
+  /// writing. What is written meanwhile may be lost: for logs only.
+  virtual Status trim(const std::filesystem::path& path, std::uint64_t keep) = 0;
   /// Does not follow a last symbolic link.
   virtual Result<FileInfo> stat(const std::filesystem::path& path) const = 0;
   virtual Result<std::vector<std::string>> list(const std::filesystem::path& directory) const = 0;

@@ -79,6 +79,13 @@ class RootedHost final : public Host {
     return shown(path, "read", read_file(by_descriptor(fd), limit));
   }
 
+  Result<FilePart> read_part(const fs::path& path, std::int64_t from, std::size_t most) const override {
+    auto found = TRY(open_in_root(root_, path, true));
+    Fd fd(::open(by_descriptor(found).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) return fail(file_error(errno, "read", path));
+    return read_part_of(fd, path, from, most);
+  }
+
   Status write(const fs::path& path, std::string_view bytes, const WriteOptions& options) override {
     // write_file_atomic() would follow a last link out of the root, so it is followed here, inside.
     auto target = path;
@@ -93,6 +100,16 @@ class RootedHost final : public Host {
     auto parent = TRY(open_in_root(root_, target.parent_path(), true));
     return shown(path, "write", write_file_atomic(by_descriptor(parent) / target.filename(), bytes, options));
   }
+
+  // A mounted image is looked at, and its files may be written whole; healing is for machines that run.
+  Status rename(const fs::path& /*from*/, const fs::path& /*to*/) override {
+    return fail(only_live("rename"));
+  }
+  Status remove(const fs::path& /*path*/) override { return fail(only_live("remove")); }
+  Status set_access(const fs::path& /*path*/, mode_t /*mode*/, uid_t /*uid*/, gid_t /*gid*/) override {
+    return fail(only_live("change the owner of"));
+  }
+  Status trim(const fs::path& /*path*/, std::uint64_t /*keep*/) override { return fail(only_live("trim")); }
 
   Result<FileInfo> stat(const fs::path& path) const override {
     auto fd = TRY(open_in_root(root_, path, false));
@@ -142,6 +159,12 @@ class RootedHost final : public Host {
     return error(HostCode::not_here,
                  "{} is a directory with a root file system: nothing runs in it, so it has no {}",
                  root_.string(), what);
+  }
+
+  Error only_live(std::string_view what) const {
+    return error(HostCode::not_here,
+                 "{} is a directory with a root file system: meshops does not {} files in it", root_.string(),
+                 what);
   }
 
   Result<Fd> open_directory(const fs::path& path) const {

@@ -402,6 +402,21 @@ class BusServices final : public Services {
       return ::sd_bus_message_append(m, "s", name.c_str());
     });
   }
+  awaitable<Status> enable(std::string name) override {
+    auto doing = "enable " + name;
+    return core_->order(std::move(doing), "EnableUnitFiles", [name = std::move(name)](sd_bus_message* m) {
+      return ::sd_bus_message_append(m, "asbb", 1, name.c_str(), 0, 0);  // not runtime, not forced
+    });
+  }
+  awaitable<Status> disable(std::string name) override {
+    auto doing = "disable " + name;
+    return core_->order(std::move(doing), "DisableUnitFiles", [name = std::move(name)](sd_bus_message* m) {
+      return ::sd_bus_message_append(m, "asb", 1, name.c_str(), 0);
+    });
+  }
+  awaitable<Status> reload_manager() override {
+    return core_->order("reload the unit files", "Reload", [](sd_bus_message*) { return 0; });
+  }
   awaitable<Status> kill_main(std::string name, int signal) override {
     auto doing = fmt::format("send {} to {}", signal_name(signal), name);
     return core_->order(std::move(doing), "KillUnit", [name = std::move(name), signal](sd_bus_message* m) {

@@ -64,6 +64,11 @@ class Services {
   /// Only queues the start job: returns as soon as systemd has taken the order.
   virtual boost::asio::awaitable<Status> start_nowait(std::string name) = 0;
   virtual boost::asio::awaitable<Status> reset_failed(std::string name) = 0;
+  /// Links into its targets made or removed, as systemctl enable and disable do. Does not start or stop.
+  virtual boost::asio::awaitable<Status> enable(std::string name) = 0;
+  virtual boost::asio::awaitable<Status> disable(std::string name) = 0;
+  /// Reads changed unit files and drop-ins (daemon-reload).
+  virtual boost::asio::awaitable<Status> reload_manager() = 0;
   /// To the main process only.
   virtual boost::asio::awaitable<Status> kill_main(std::string name, int signal) = 0;
   /// Calls back (on the executor) with the new state whenever the manager says that the unit changed. Until

@@ -75,6 +75,14 @@ class FakeHost : public Host {
       return fail(FileCode::too_large, "cannot read {}: it has more than {} bytes", path.string(), limit);
     return f->bytes;
   }
+  Result<FilePart> read_part(const std::filesystem::path& path, std::int64_t from,
+                             std::size_t most) const override {
+    auto all = read(path, SIZE_MAX);
+    if (!all) return fail(all.error());
+    auto size = static_cast<std::int64_t>(all->size());
+    auto begin = std::min(from >= 0 ? from : std::max<std::int64_t>(0, size + from), size);
+    return FilePart{follow(path)->info, all->substr(static_cast<std::size_t>(begin), most)};
+  }
   Status write(const std::filesystem::path& path, std::string_view bytes,
                const WriteOptions& options) override {
     auto real = resolved(path);
@@ -88,6 +96,38 @@ class FakeHost : public Host {
       it->second.info.gid = options.gid.value_or(0);
     }
     writes.push_back({real, std::string(bytes)});
+    return ok();
+  }
+  Status rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+    if (!files.contains(from.string())) return fail(file_error(ENOENT, "rename", from));
+    if (files.contains(to.string())) return fail(file_error(EEXIST, "rename", from));
+    auto moved = files.extract(from.string());
+    moved.key() = to.string();
+    files.insert(std::move(moved));
+    return ok();
+  }
+  Status remove(const std::filesystem::path& path) override {
+    auto it = files.find(path.string());
+    if (it == files.end()) return fail(file_error(ENOENT, "remove", path));
+    if (it->second.info.kind == FileInfo::Kind::directory) return fail(file_error(EISDIR, "remove", path));
+    files.erase(it);
+    return ok();
+  }
+  Status set_access(const std::filesystem::path& path, mode_t mode, uid_t uid, gid_t gid) override {
+    auto it = files.find(path.string());
+    if (it == files.end()) return fail(file_error(ENOENT, "change the owner of", path));
+    if (it->second.info.kind == FileInfo::Kind::symlink) return fail(file_error(ELOOP, "open", path));
+    it->second.info.mode = mode;
+    it->second.info.uid = uid;
+    it->second.info.gid = gid;
+    return ok();
+  }
+  Status trim(const std::filesystem::path& path, std::uint64_t keep) override {
+    auto it = files.find(path.string());
+    if (it == files.end()) return fail(file_error(ENOENT, "trim", path));
+    auto& bytes = it->second.bytes;
+    if (bytes.size() > keep) bytes.erase(0, bytes.size() - keep);
+    it->second.info.size = bytes.size();
     return ok();
   }
   Result<FileInfo> stat(const std::filesystem::path& path) const override {

@@ -89,6 +89,20 @@ class FakeServices final : public Services {
       ended(name, "inactive", "dead", "success", std::nullopt);
     co_return done;
   }
+  boost::asio::awaitable<Status> enable(std::string name) override {
+    auto done = order("enable " + name, name);
+    if (done) units[name].unit_file_state = "enabled";
+    co_return done;
+  }
+  boost::asio::awaitable<Status> disable(std::string name) override {
+    auto done = order("disable " + name, name);
+    if (done) units[name].unit_file_state = "disabled";
+    co_return done;
+  }
+  boost::asio::awaitable<Status> reload_manager() override {
+    orders.push_back("reload");
+    co_return ok();
+  }
   boost::asio::awaitable<Status> kill_main(std::string name, int signal) override {
     auto done = order("kill " + name + " " + std::to_string(signal), name);
     if (done && signal == 9) ended(name, "failed", "failed", "signal", Exit{.code = {}, .signal = 9});

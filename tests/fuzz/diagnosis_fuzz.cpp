@@ -1,9 +1,13 @@
 // Logs and facts from a hostile hand: the diagnosis is total and bounded, its answer is printable, and the
-// same input gives the same answer. A zero byte parts the log from the facts.
+// same input gives the same answer. A zero byte parts the log from the facts. The same bytes are read as a
+// close-up and as a diagnosis, and cut, cleaned and veiled as a log.
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "diagnose/closeup.h"
 #include "diagnose/diagnosis.h"
+#include "diagnose/log_cut.h"
+#include "diagnose/veil.h"
 #include "must.h"
 
 using namespace meshops::diagnose;
@@ -36,5 +40,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   must(!nlohmann::json::parse(to_json(diagnosis), nullptr, false).is_discarded());
   must(to_json(diagnosis) == to_json(diagnose({log, facts})));
   (void)for_people(diagnosis);
+
+  if (auto seen = parse_closeup(text)) (void)diagnose({seen->log, seen->facts});
+  if (auto read = parse_diagnosis(text)) must(parse_diagnosis(to_json(*read)).has_value());
+  must(to_json(*parse_diagnosis(to_json(diagnosis))) == to_json(diagnosis));
+  auto clean = clean_lines(log, 64);
+  must(meshops::valid_utf8(clean));
+  must(date_tail(log, meshops::WallTime{}).size() <= log.size() + 64);
+  must(around_exits(clean, {.lines = 10, .bytes = 500}).size() <= 500 + 11 * 32);
+  (void)not_before(log, meshops::WallTime{});
+  Veil veil;
+  veil.hide_named_in(text);
+  veil.hide("fuzz-secret");
+  must(veil.over(log).find("fuzz-secret") == std::string::npos);
   return 0;
 }

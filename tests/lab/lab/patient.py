@@ -13,6 +13,7 @@ from .faults import SmallDisk
 from .site import CONFIG, HOME, STATE, UNIT, USER, Site
 
 ALERTS = "/var/lib/lab-alerts.jsonl"
+QUICK = '\n[heal]\nwell_for = "3s"\npause = "2s"\n'   # a treatment is judged in seconds, like the limits of a site
 ALERT = '\n[[alert]]\nkind = "command"\nname = "lab"\ncommand = ["/opt/lab/alert.py"]\n'
 OTHER_PEER = "10.77.0.99"          # a node of the mesh that is never there: somebody may ban its address
 MODEL = "lab/ok-model"
@@ -22,7 +23,7 @@ class Patient(Site):
     def __init__(self, node, gateway="standin", runtime="systemd-system", limits=None):
         super().__init__(node, gateway, runtime, limits)
         self.agent = self._installed = False
-        self.tells = None                            # whether this meshops can send an alert
+        self.takes = None                            # what of QUICK and ALERT this meshops knows
         self.began = self.own_start = 0.0
         self.orders = 0                              # starts that a person ordered since the mark
         self._after = []                             # what takes the fault's traces away, last first
@@ -56,11 +57,11 @@ class Patient(Site):
         if self.runtime != "process":
             self.node.systemctl("start", UNIT, user=self.user)
         if agent:
-            heal = f"\n[heal]\nconsent = {json.dumps(list(consent))}\n" if consent else ""
-            if self.tells is None:                   # older binaries know no alerts
-                self.tells = accepts(self.node.lab.meshops, ALERT)
-            self.config_extra = (heal + (ALERT if self.tells else "") +
-                                 f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n')
+            if self.takes is None:                   # an older binary may know one and not the other
+                self.takes = [text for text in (QUICK, ALERT) if accepts(self.node.lab.meshops, text)]
+            self.config_extra = "".join([
+                f"{QUICK}consent = {json.dumps(list(consent))}\n" if QUICK in self.takes else "",
+                ALERT if self.tells else "", f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n'])
             self.node.write(CONFIG, self.mesh_toml(), mode=0o640)
             self.node.write("/etc/systemd/system/meshops-agent.service", self.agent_unit())
             self.node.systemctl("daemon-reload")
@@ -72,6 +73,11 @@ class Patient(Site):
             self.wait_ready()
         self.mark()
         return self
+
+    @property
+    def tells(self):
+        """Whether this meshops can send an alert."""
+        return ALERT in (self.takes or ())
 
     def unit_dir(self):
         return f"{HOME}/.config/systemd/user" if self.user else "/etc/systemd/system"

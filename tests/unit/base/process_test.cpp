@@ -72,6 +72,23 @@ TEST(Process, ChildIsItsOwnSessionWithDefaultSignals) {
   EXPECT_TRUE(lines.ends_with("\n" + session + "\n")) << lines;
   EXPECT_TRUE(lines.contains("0000000000000000")) << lines;
 }
+TEST(Process, ASecondInputIsDescriptorThreeAndReadableAsAFile) {
+  auto first = text_as_file("first"), second = text_as_file("second");
+  auto said = text_as_file("");
+  ASSERT_TRUE(first && second && said);
+  auto child =
+      spawn({"sh", "-c", "cat; cat /dev/fd/3; ls /proc/self/fd | wc -l"}, {.environment = own_environment(),
+                                                                           .stdin_fd = first->get(),
+                                                                           .stdout_fd = said->get(),
+                                                                           .extra_fd = second->get()});
+  ASSERT_TRUE(child) << child.error().text();
+  ASSERT_TRUE(wait_ended(child->pidfd, 10s));
+  reap(child->pidfd);
+  std::string text(100, '\0');
+  auto n = ::pread(said->get(), text.data(), text.size(), 0);
+  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  EXPECT_EQ(text, "firstsecond5\n");  // 0 1 2 3 and the directory ls reads
+}
 TEST(Process, DescriptorsOfOursDoNotLeak) {
   int leaked = ::dup(0);
   auto out = run({"sh", "-c", "ls /proc/self/fd | wc -l"});

@@ -119,6 +119,9 @@ TEST(Example, UncommentedStillParsesAndLimitsAreTheDefaults) {
   EXPECT_EQ(mesh.nodes.size(), 1U);
   ASSERT_EQ(mesh.gateways.size(), 4U);
   EXPECT_EQ(mesh.gateways[3].port, 8080);
+  ASSERT_EQ(mesh.alerts.size(), 4U);
+  EXPECT_EQ(mesh.alerts[0].chat_id, "-1001234567890");
+  EXPECT_EQ(mesh.alerts[0].quiet, AlertSpec{}.quiet);
 }
 
 TEST(Reference, IsTheGuidesPage) {
@@ -343,11 +346,34 @@ TEST(Veil, HidesWhatLooksSecretAndNothingElse) {
   EXPECT_EQ(shown.environment, (Environment{{"OPENCLAW_GATEWAY_TOKEN", "(hidden)"}, {"LANG", "C.UTF-8"}}));
 }
 
+TEST(Alerts, AChatMayBeReachedInClearTextOnThisMachineOnly) {
+  auto with = [](std::string_view url) {
+    return fmt::format("[[alert]]\nname = \"a\"\nkind = \"slack\"\nurl = \"{}\"\n", url);
+  };
+  EXPECT_EQ(good(with("http://127.0.0.1:8080/relay")).alerts.size(), 1U);
+  EXPECT_EQ(good(with("http://[::1]/relay")).alerts.size(), 1U);
+  for (const char* url :
+       {"http://127.0.0.1.example.org/", "http://10.0.0.1:8080/x", "http://localhost.example.org"})
+    EXPECT_THAT(faults_of(with(url)), HasSubstr("expected https://")) << url;
+}
+
+TEST(Veil, HidesTheUrlOfAnAlertAndWhatItsProgramIsGiven) {
+  Mesh mesh;
+  mesh.alerts.push_back({.name = "a", .kind = AlertKind::slack, .url = "https://hooks.example.org/hunter2"});
+  mesh.alerts.push_back(
+      {.name = "b", .kind = AlertKind::command, .command = {"page", "--api-key", "hunter2"}});
+  EXPECT_THAT(to_toml(mesh), HasSubstr("hunter2"));
+  EXPECT_THAT(to_toml(veiled(mesh)), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(to_json(veiled(mesh)), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(to_toml(veiled(mesh)), HasSubstr("url = \"(hidden)\""));
+}
+
 TEST(Words, OfEnumsAreTheOnesOfTheFile) {
   EXPECT_EQ(text(GatewayKind::http), "http");
   EXPECT_EQ(text(RuntimeKind::systemd_user), "systemd-user");
   EXPECT_EQ(text(Profile::observe_only), "observe-only");
   EXPECT_EQ(text(Discover::observe), "observe");
+  EXPECT_EQ(text(AlertKind::telegram), "telegram");
 }
 
 /// A directory with a home and a system-wide place, gone with the test.

@@ -90,6 +90,33 @@ GatewaySpec gateway(std::size_t number, const std::string& node) {
   return g;
 }
 
+AlertSpec alert(std::size_t number) {
+  AlertSpec a;
+  a.name = fmt::format("{}{}", number, name());
+  a.kind = *rc::gen::element(AlertKind::webhook, AlertKind::slack, AlertKind::discord, AlertKind::telegram,
+                             AlertKind::smtp, AlertKind::command);
+  a.quiet = duration(0s, 168h);
+  a.per_hour = between(1U, 1000U);
+  auto line = [] { return "l" + from("ab \"'\\#=", 0, 9); };
+  if (a.kind == AlertKind::command) {
+    a.command = {"p" + text(), text()};
+  } else if (a.kind == AlertKind::smtp) {
+    a.server = *rc::gen::element<std::string>("smtps://mail.example.org", "smtp://127.0.0.1:25",
+                                              "smtps://[fd00::1]:465");
+    a.from = from("ab.+'!", 1, 9) + "@example.org";
+    a.to = {"a@b", from("ab.+'!", 1, 9) + "@example.org"};
+    if (*rc::gen::arbitrary<bool>()) a.user = line();
+    if (!a.user.empty()) a.password_file = path();
+  } else {
+    if (*rc::gen::arbitrary<bool>())
+      a.url = "https://h.example.org/" + from("ab/?%=", 0, 9);
+    else
+      a.url_file = path();
+    if (a.kind == AlertKind::telegram) a.chat_id = line();
+  }
+  return a;
+}
+
 Mesh any_mesh() {
   Mesh mesh;
   mesh.name = name();
@@ -108,6 +135,7 @@ Mesh any_mesh() {
   mesh.limits = limits();
   for (std::size_t n = 0, count = between<std::size_t>(0, 4); n < count; ++n)
     mesh.gateways.push_back(gateway(n, some_node()));
+  for (std::size_t n = 0, count = between<std::size_t>(0, 4); n < count; ++n) mesh.alerts.push_back(alert(n));
   return mesh;
 }
 

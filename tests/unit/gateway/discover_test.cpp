@@ -33,6 +33,8 @@ TEST_F(Discovering, AUnitAndItsProcessAreOneGateway) {
   ASSERT_THAT(gateways, SizeIs(1));
   EXPECT_EQ(gateways[0].spec.unit, "openclaw-gateway.service");
   EXPECT_TRUE(gateways[0].running);
+  EXPECT_TRUE(gateways[0].enabled);
+  EXPECT_EQ(gateways[0].pid, 50);
   EXPECT_THAT(gateways[0].evidence, SizeIs(2));
 }
 
@@ -87,6 +89,12 @@ TEST_F(Discovering, AContainerThatHasEndedIsFoundButNotExpected) {
 TEST_F(Discovering, WhatCannotBeLookedAtIsSaid) {
   machine.the_containers.refusal = error(EngineCode::no_engine, "no container engine answers");
   EXPECT_THAT(test::run(discover(machine)).skipped, SizeIs(1));
+}
+
+TEST_F(Discovering, AMachineWithoutAnEngineHasNoContainers) {
+  machine.the_containers.refusal = error(EngineCode::no_engine, "no container engine answers")
+                                       .because(error(NetCode::no_socket, "there is no socket"));
+  EXPECT_THAT(test::run(discover(machine)).skipped, IsEmpty());
 }
 
 }  // namespace

@@ -358,5 +358,93 @@ TEST(Supervision, ObserveOnlyStillObeysAPerson) {
   EXPECT_EQ(g.at(31s).dies({.code = 0, .signal = {}}).act, Act::start);
 }
 
+// ---- what the ladder and a person's pause ask of it
+
+const Exit k78{.code = 78, .signal = {}};
+
+TEST(Supervision, WhatIsHeldIsNotStartedUntilItIsReleased) {
+  Story story;
+  story.ready_at(60s).at(100s).dies(k78, true);
+  story.s.hold();
+  EXPECT_EQ(story.at(1000s).ticks().act, Act::none);
+  EXPECT_EQ(story.s.release(story.now, true, "its configuration was mended").act, Act::start);
+  EXPECT_EQ(story.s.phase(), Phase::down);
+}
+
+TEST(Supervision, AHoldThatChangedNothingLetsItsOwnPausesGoOn) {
+  Story story;
+  story.ready_at(60s).at(100s).dies(k78, true);
+  story.s.hold();
+  EXPECT_EQ(story.at(102s).s.release(story.now, false, "").act, Act::none);
+  EXPECT_EQ(story.at(103s).ticks().act, Act::none);
+  EXPECT_EQ(story.at(108s).ticks().act, Act::start);
+}
+
+TEST(Supervision, ARemedyBringsBackWhatWasGivenUp) {
+  Story story;
+  story.ready_at(60s);
+  for (int i = 0; i < 4; ++i) {
+    story.at(100s + i * 100s).starts();
+    story.dies(k78, true);
+  }
+  ASSERT_EQ(story.s.phase(), Phase::parked);
+  story.s.hold();
+  EXPECT_EQ(story.s.release(story.now, true, "mended").act, Act::start);
+  EXPECT_EQ(story.s.memory().failures, 0U);
+}
+
+TEST(Supervision, AStopForARemedyDrainsAndWaitsForTheLadder) {
+  Story story;
+  story.ready_at(60s).at(100s);
+  story.s.hold();
+  EXPECT_EQ(story.s.stop_for_remedy(story.now, "mending").act, Act::stop);
+  EXPECT_EQ(story.at(103s).dies({.code = 0, .signal = {}}).act, Act::none);
+  EXPECT_EQ(story.at(500s).ticks().act, Act::none);
+  EXPECT_EQ(story.s.release(story.now, true, "mended").act, Act::start);
+}
+
+TEST(Supervision, ARestartForARemedyStartsAtOnceAfterTheDrain) {
+  Story story;
+  story.ready_at(60s).at(100s);
+  EXPECT_EQ(story.s.stop_for_remedy(story.now, "its memory grows").act, Act::stop);
+  EXPECT_EQ(story.at(103s).dies({.code = 0, .signal = {}}).act, Act::start);
+  EXPECT_EQ(story.s.memory().failures, 0U);
+}
+
+TEST(Supervision, AGatewayThatWarmsUpIsNotStoppedForARemedy) {
+  Story story;
+  story.at(60s).starts();
+  EXPECT_EQ(story.at(61s).s.stop_for_remedy(story.now, "mending").act, Act::none);
+  EXPECT_EQ(story.s.phase(), Phase::starting);
+}
+
+TEST(Supervision, APersonsPauseIsObeyedAndItsEndBringsTheGatewayBack) {
+  Story story;
+  story.ready_at(60s).at(100s);
+  EXPECT_EQ(story.s.hands_off(story.now, "I move the disk").act, Act::none);
+  EXPECT_EQ(story.dies().act, Act::none);
+  EXPECT_EQ(story.s.phase(), Phase::parked);
+  EXPECT_NE(story.s.summary(story.now).find("I move the disk"), std::string::npos);
+  EXPECT_EQ(story.at(9000s).ticks().act, Act::none);
+  EXPECT_EQ(story.s.hands_off(story.now, "").act, Act::start);
+}
+
+TEST(Supervision, APausedGatewayThatHangsIsLeftToThePerson) {
+  Story story;
+  story.ready_at(60s).at(100s);
+  story.s.hands_off(story.now, "debugging");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(story.at(110s + i * 5s).sees_frozen().act, Act::none);
+  EXPECT_EQ(story.s.phase(), Phase::suspect);
+}
+
+TEST(Supervision, APauseStopsAKillThatWasComing) {
+  Story story;
+  story.ready_at(60s);
+  story.at(100s).sees_frozen();
+  ASSERT_EQ(story.at(105s).sees_frozen().act, Act::end_hung);
+  story.s.hands_off(story.now, "let me look at it");
+  EXPECT_EQ(story.at(200s).ticks().act, Act::none);
+}
+
 }  // namespace
 }  // namespace meshops

@@ -49,6 +49,20 @@ TEST_F(Hosts, ALocalFileIsReadWrittenListedAndLookedAt) {
   EXPECT_THAT(*host->list(top_), ElementsAre("new", "outside", "root"));
 }
 
+TEST_F(Hosts, APieceOfAFileIsReadFromEitherEnd) {
+  put(root_ / "etc/long", "0123456789");
+  for (auto* host : {local_host().release(), rooted_host(root_).release()}) {
+    std::unique_ptr<Host> owned(host);
+    auto path = host->live() ? root_ / "etc/long" : fs::path("/etc/long");
+    EXPECT_EQ(host->read_part(path, 2, 3)->bytes, "234");
+    EXPECT_EQ(host->read_part(path, -3, 100)->bytes, "789");
+    EXPECT_EQ(host->read_part(path, -100, 4)->bytes, "0123");
+    EXPECT_EQ(host->read_part(path, 20, 4)->bytes, "");
+    EXPECT_EQ(host->read_part(path, 0, 1)->file.size, 10U);
+    EXPECT_FALSE(host->read_part(path.parent_path(), 0, 1)) << "a directory";
+  }
+}
+
 TEST_F(Hosts, ALinkIsSeenAsALinkAndReadThrough) {
   auto host = local_host();
   fs::create_symlink("outside", top_ / "link");

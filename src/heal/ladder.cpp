@@ -1,0 +1,325 @@
+#include "heal/ladder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace meshops::heal {
+
+using namespace std::chrono_literals;
+
+namespace {
+/// Somebody's hands were in it: look again when they may be out.
+constexpr auto kAfterClash = 15s;
+/// A look that failed, or a gateway that warms up: no remedy was spent.
+constexpr auto kLookSoon = 30s;
+constexpr auto kOtherTrouble = 2min;
+}  // namespace
+
+std::string_view text(Trouble trouble) {
+  switch (trouble) {
+    case Trouble::none:
+      return "none";
+    case Trouble::refused:
+      return "refuses to start";
+    case Trouble::crashing:
+      return "ends again and again";
+    case Trouble::cannot_start:
+      return "cannot be started";
+    case Trouble::not_ready:
+      return "is up but not ready";
+    case Trouble::turns_fail:
+      return "is up, but its turns fail";
+    case Trouble::noticed:
+      return "runs, but will not for long";
+  }
+  return "none";
+}
+
+std::string_view text(Ladder::State state) {
+  switch (state) {
+    case Ladder::State::well:
+      return "well";
+    case Ladder::State::looking:
+    case Ladder::State::reviewing:
+      return "looking";
+    case Ladder::State::treating:
+      return "treating";
+    case Ladder::State::proving:
+      return "watching";
+    case Ladder::State::undoing:
+      return "undoing";
+    case Ladder::State::pausing:
+      return "pausing";
+    case Ladder::State::told:
+      return "told";
+  }
+  return "well";
+}
+
+Step Ladder::see(Instant now, const Sight& sight) {
+  // What runs on its own and answers by itself is not interrupted.
+  if (state_ == State::looking || state_ == State::treating || state_ == State::reviewing ||
+      state_ == State::undoing)
+    return {};
+  if (!sight.wanted) return stand_down();
+  // A start that goes on is neither good nor bad.
+  if (sight.starting && (state_ != State::proving || (until_ && now < *until_))) {
+    well_since_.reset();
+    return {};
+  }
+  if (sight.trouble == Trouble::none && !sight.starting) return all_is_well(now);
+  well_since_.reset();
+
+  switch (state_) {
+    case State::well:
+      if (paused_) return {};
+      return begin_look(State::looking, std::string(text(sight.trouble)));
+    case State::proving: {
+      // One that is to get well by itself has its time; one that was started and ended again has had it.
+      bool has_time = until_ && now < *until_;
+      bool waits = open_ && open_->proves_within > Duration::zero();
+      if (has_time && waits) return {};
+      if (!open_) return rest(now, Duration::zero());
+      return begin_look(State::reviewing, fmt::format("{} did not help at once", open_->remedy));
+    }
+    case State::pausing:
+      if (paused_ || (until_ && now < *until_)) return {};
+      return begin_look(State::looking, std::string(text(sight.trouble)));
+    case State::told: {
+      // Another kind of trouble is worth another look, but not each time that two alternate.
+      bool other = sight.trouble != trouble_ && now - told_at_ >= kOtherTrouble;
+      if (paused_ || (!other && until_ && now < *until_)) return {};
+      return begin_look(State::looking, std::string(text(sight.trouble)));
+    }
+    default:
+      return {};
+  }
+}
+
+/// A person stopped the gateway: what was done stays, what was told is no news any more.
+Step Ladder::stand_down() {
+  state_ = State::well;
+  until_.reset();
+  well_since_.reset();
+  auto open = std::exchange(open_, std::nullopt);
+  if (open && open->acts)
+    return {Step::Act::close, 0, "a person stopped the gateway before it could prove itself"};
+  return {};
+}
+
+Step Ladder::all_is_well(Instant now) {
+  if (!well_since_) well_since_ = now;
+  auto well = now - *well_since_;
+  if (well >= rules_.forget_after) {
+    tried_.clear();
+    in_vain_ = 0;
+  }
+  switch (state_) {
+    case State::proving:
+      if (well < rules_.well_for) return {};
+      state_ = State::well;
+      until_.reset();
+      in_vain_ = 0;
+      if (auto open = std::exchange(open_, std::nullopt); open && open->acts)
+        return {Step::Act::keep, 0, fmt::format("{} helped", open->remedy)};
+      return {};
+    case State::told:
+      if (well < rules_.well_for) return {};
+      state_ = State::well;
+      until_.reset();
+      return {Step::Act::recover, 0, "it is well again"};
+    case State::pausing:
+      if (well < rules_.well_for) return {};
+      state_ = State::well;
+      until_.reset();
+      return {};
+    default:
+      return {};
+  }
+}
+
+Step Ladder::begin_look(State as, std::string why) {
+  state_ = as;
+  until_.reset();
+  why_ = why;
+  return {Step::Act::look, 0, std::move(why)};
+}
+
+Step Ladder::rest(Instant now, Duration pause) {
+  state_ = State::pausing;
+  until_ = now + pause;
+  return {};
+}
+
+Step Ladder::tell(Instant now, std::string why) {
+  state_ = State::told;
+  until_ = now + rules_.look_again;
+  told_at_ = now;
+  why_ = why;
+  return {Step::Act::tell, 0, std::move(why)};
+}
+
+Duration Ladder::pause_after_failure() const {
+  auto pause = rules_.first_pause;
+  for (unsigned i = 1; i < in_vain_ && pause < rules_.longest_pause; ++i) pause *= 2;
+  return std::min(pause, rules_.longest_pause);
+}
+
+bool Ladder::budget_left(Instant now) {
+  while (!acted_.empty() && now - acted_.front() >= 1h) acted_.pop_front();
+  return acted_.size() < rules_.per_hour;
+}
+
+Step Ladder::diagnosed(Instant now, const Sight& sight, const std::vector<Option>& options,
+                       const std::vector<std::string>& causes) {
+  if (state_ != State::looking && state_ != State::reviewing) return {};
+  if (!sight.wanted) return stand_down();
+  if (state_ == State::reviewing && open_) {
+    // Two faults at once: what was mended is gone from the picture, and something else is in it.
+    bool still = std::ranges::find(causes, open_->cause) != causes.end();
+    auto open = *open_;
+    if (!still && sight.trouble != Trouble::none && !causes.empty()) {
+      open_.reset();
+      in_vain_ = 0;
+      rest(now, Duration::zero());
+      if (open.acts)
+        return {Step::Act::keep, 0, fmt::format("{} is gone; now it is {}", open.cause, causes.front())};
+      return {};
+    }
+    if (sight.trouble == Trouble::none) {
+      // It got well while we looked: the usual proof goes on.
+      state_ = State::proving;
+      until_ = now + rules_.prove_cap;
+      return {};
+    }
+    ++in_vain_;
+    if (open.acts) {
+      state_ = State::undoing;
+      return {Step::Act::undo, 0, fmt::format("{} did not help", open.remedy)};
+    }
+    open_.reset();
+    return choose(now, sight, options);
+  }
+  if (sight.trouble == Trouble::none) return rest(now, kLookSoon);
+  trouble_ = sight.trouble;
+  return choose(now, sight, options);
+}
+
+Step Ladder::choose(Instant now, const Sight& sight, const std::vector<Option>& options) {
+  if (paused_) return rest(now, kLookSoon);
+  std::string obstacles;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const auto& option = options[i];
+    if (option.score < rules_.least_score) continue;
+    if (!option.obstacle.empty()) {
+      if (obstacles.empty()) obstacles = fmt::format("{}: {}", option.remedy, option.obstacle);
+      continue;
+    }
+    if (tried_.contains({option.cause, option.remedy})) continue;
+    if (rules_.profile == Profile::observe_only && option.acts)
+      return tell(now, fmt::format("observe-only: would try {} against {}", option.remedy, option.cause));
+    // Whoever warms up is left alone, however good the plan.
+    if (option.disturbs && sight.starting) return rest(now, kLookSoon);
+    if (option.acts && !budget_left(now))
+      return tell(
+          now, fmt::format("{} remedies within the hour are all that is allowed; {} would be next against {}",
+                           rules_.per_hour, option.remedy, option.cause));
+    tried_.emplace(option.cause, option.remedy);
+    if (option.acts) acted_.push_back(now);
+    open_ = option;
+    state_ = State::treating;
+    why_ = fmt::format("tries {} against {}", option.remedy, option.cause);
+    return {Step::Act::treat, i, why_};
+  }
+  if (options.empty()) return tell(now, "no cause is sure enough to act on");
+  if (!obstacles.empty()) return tell(now, obstacles);
+  return tell(now, "every remedy that fits was tried");
+}
+
+Step Ladder::look_failed(Instant now, std::string_view why) {
+  if (state_ == State::reviewing && open_ && open_->acts) {
+    state_ = State::undoing;
+    ++in_vain_;
+    return {Step::Act::undo, 0,
+            fmt::format("{} did not help, and no look could be had: {}", open_->remedy, why)};
+  }
+  if (state_ != State::looking && state_ != State::reviewing) return {};
+  open_.reset();
+  why_ = why;
+  return rest(now, kLookSoon);
+}
+
+Step Ladder::treated(Instant now, Done done) {
+  if (state_ != State::treating || !open_) return {};
+  if (done == Done::well) {
+    state_ = State::proving;
+    well_since_.reset();
+    until_ = now + (open_->proves_within > Duration::zero() ? open_->proves_within : rules_.prove_cap);
+    return {};
+  }
+  auto open = *std::exchange(open_, std::nullopt);
+  if (done == Done::clashed) {
+    // Nothing was done, so nothing is spent.
+    tried_.erase({open.cause, open.remedy});
+    if (open.acts && !acted_.empty()) acted_.pop_back();
+    return rest(now, kAfterClash);
+  }
+  ++in_vain_;
+  return rest(now, pause_after_failure());
+}
+
+Step Ladder::undone(Instant now) {
+  if (state_ != State::undoing) return {};
+  open_.reset();
+  return rest(now, pause_after_failure());
+}
+
+Step Ladder::person_asks(const Sight& sight) {
+  if (state_ == State::looking || state_ == State::treating || state_ == State::reviewing ||
+      state_ == State::undoing || state_ == State::proving)
+    return {};
+  tried_.clear();
+  in_vain_ = 0;
+  if (sight.trouble == Trouble::none || !sight.wanted || sight.starting) return {};
+  return begin_look(State::looking, "a person asks for it");
+}
+
+void Ladder::remember_treatment(Instant at, const std::string& cause, const std::string& remedy) {
+  acted_.push_back(at);
+  std::ranges::sort(acted_);
+  tried_.emplace(cause, remedy);
+}
+
+void Ladder::resume_proving(Instant now, const Option& option) {
+  open_ = option;
+  state_ = State::proving;
+  until_ = now + (option.proves_within > Duration::zero() ? option.proves_within : rules_.prove_cap);
+  well_since_.reset();
+}
+
+std::string Ladder::summary(Instant now) const {
+  auto left = until_ ? about(std::max(*until_ - now, Duration::zero())) : std::string();
+  switch (state_) {
+    case State::well:
+      return {};
+    case State::looking:
+      return "looks for the cause: " + why_;
+    case State::reviewing:
+      return "looks whether it helped: " + why_;
+    case State::treating:
+      return why_;
+    case State::proving:
+      return open_ ? fmt::format("{} against {}: watches whether it helps", open_->remedy, open_->cause)
+                   : "watches whether it helps";
+    case State::undoing:
+      return open_ ? fmt::format("takes {} back", open_->remedy) : "takes a treatment back";
+    case State::pausing:
+      return fmt::format("looks again in {}", left);
+    case State::told:
+      return "needs a person: " + why_;
+  }
+  return {};
+}
+
+}  // namespace meshops::heal
