@@ -71,14 +71,6 @@ def has_healer():
     return bool(binary) and re.search(r"^  ledger ", run([binary, "--help"], check=False).out, re.M) is not None
 
 
-def accepts(binary, text):
-    """Whether this meshops takes this mesh.toml."""
-    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-        file.write(text)
-        file.flush()
-        return run([binary, "--config", file.name, "config", "check"], check=False).code == 0
-
-
 def openclaw_dir():
     """The installed real gateway, or None (install it with tests/lab/openclaw.sh)."""
     path = Path(run(["sh", HERE / "openclaw.sh", "--path"]).out.strip())
