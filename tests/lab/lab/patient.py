@@ -39,7 +39,9 @@ class Patient(Site):
         self._after = []
         drop_ins = f"{self.unit_dir()}/{UNIT}.d"
         hurt = self.node.exists(drop_ins)
-        self.node.run(f"rm -rf /var/lib/meshops/* {ALERTS} {STATE} {drop_ins}", check=False)
+        # The journal of the fault before would be evidence, too.
+        self.node.run(f"rm -rf /var/lib/meshops/* {ALERTS} {STATE} {drop_ins}; journalctl -q --rotate; "
+                      "journalctl -q --vacuum-size=1", check=False)
         self.write_gateway_config()
         self.settings(**{"start_seconds": 0.2, "bind_tries": 1, "supervised_wait": 0.5, **settings})
         if prepare:
