@@ -37,7 +37,8 @@ class SurgeonTest : public testing::Test {
   std::string bytes(const char* path) { return machine.the_host.read(path).value_or("(nothing)"); }
   std::vector<store::Deed> deeds() {
     std::vector<store::Deed> out;
-    for (const auto& s : ledger->get(entry)->steps) out.push_back(s.deed);
+    auto recorded = ledger->get(entry);
+    for (const auto& s : recorded->steps) out.push_back(s.deed);
     return out;
   }
 };
