@@ -39,6 +39,9 @@ struct Notice {
   bool grave = false;  // people must know, even if nothing can be done
 };
 
+/// Those that a diagnosis holds possible, best first.
+std::vector<std::string> causes_of(const diagnose::Diagnosis& diagnosis);
+
 class Healer {
  public:
   Healer(Bedside& bedside, const Mesh& mesh, Machine& machine, Records& records);

@@ -27,6 +27,10 @@ enum class Trouble {
   noticed,       // it runs; a standing check found what will bring it down
 };
 std::string_view text(Trouble trouble);
+/// It does not run, and a plain start does not help.
+constexpr bool is_down(Trouble trouble) {
+  return trouble == Trouble::refused || trouble == Trouble::crashing || trouble == Trouble::cannot_start;
+}
 
 /// One look, as far as the ladder cares.
 struct Sight {

@@ -147,6 +147,8 @@ Planned stop_competing_instance(const Patient& patient, const Host& host) {
                                              .undo = {"docker", "start", starter.container}});
       names.push_back("container " + starter.container);
     } else if (!starter.unit.empty()) {
+      // The owner allows more: then it is ended for good.
+      if (starter.enabled && patient.consent.contains("disable_competing_unit")) continue;
       treatment.actions.emplace_back(UnitOrder{UnitOrder::Verb::stop, starter.unit, starter.user});
       names.push_back(starter.unit + (starter.user.empty() ? "" : " of user " + starter.user));
     } else {
