@@ -173,7 +173,7 @@ PROCESSES = (
                                site.node.wait("its growth", lambda: "gateway ready" in site.said(), 15),
                                site.settings(start_seconds=0.2)),
           effect=Down(-6, "JavaScript heap out of memory"), causes=("node_heap_oom",), only="systemd-system",
-          remedies=("drained_restart", "raise_heap_limit")),
+          remedies=("drained_restart", "raise_heap_limit"), or_alone=True),
     Fault(name="too-few-files", what="LimitNOFILE is too small for its turns",
           inject=lambda site: (site.drop_in("[Service]\nLimitNOFILE=11\n"),
                                site.node.wait("its start", lambda: "gateway ready" in site.said(), 15),
