@@ -64,11 +64,22 @@ def test_row(patient, row):
         result["ok"] = True
     except (AssertionError, LabError) as e:
         result["problem"] = str(e)[-500:]
+        result.update(evidence(patient))
         raise
     finally:
         if RESULTS:
             with open(RESULTS, "a") as file:
                 file.write(json.dumps(result) + "\n")
+
+
+def evidence(patient):
+    """What the agent says of a row that did not end as promised, as far as it can still be asked."""
+    try:
+        return {"entries": [{k: e[k] for k in ("cause", "remedy", "verdict", "sentence", "note")} | {
+            "steps": [(s["words"], s["deed"], s.get("error")) for s in e["steps"]]} for e in patient.ledger()],
+            "healing": patient.healing()}
+    except (AssertionError, LabError, LookupError, ValueError) as e:
+        return {"healing": f"not to be asked: {str(e)[-200:]}"}
 
 
 # ---- what a machine heals -------------------------------------------------------------------------------------
@@ -96,14 +107,15 @@ def healed(patient, row, result):
     patient.node.wait("the gateway to be well again", lambda: not_before_it_was_hurt(patient, row) and well(patient, row),
                       row.patience + 30 * (patient.gateway == "openclaw"), 0.25)
     result["seconds"] = round(max(0.0, patient.elapsed() - patient.own_start), 1)
-    entries = patient.node.wait("the treatment's verdict", lambda: closed(patient), 30) if row.remedies else []
+    entries = patient.node.wait("the treatment's verdict", lambda: closed(patient), 30) \
+        if row.remedies and not (row.or_alone and not treatments(patient)) else []
     after = tracked(patient)
     result["bytes_changed"] = sum(differing(hurt[p], after[p]) for p in hurt)
     result["entries"] = [{k: e[k] for k in ("cause", "remedy", "verdict", "sentence")} for e in entries]
     helped = [e for e in entries if e["verdict"] == "helped"]
     result["named"] = helped[0]["cause"] if helped else ""
     result["remedy"] = helped[0]["remedy"] if helped else ""
-    if row.remedies:
+    if row.remedies and (entries or not row.or_alone):
         assert helped, f"no treatment helped: {result['entries']}"
         causes, remedies = {e["cause"] for e in helped}, {e["remedy"] for e in helped}
         wrong = causes - set(row.causes or causes)
@@ -120,7 +132,7 @@ def healed(patient, row, result):
 
 def not_before_it_was_hurt(patient, row):
     """A fault may take a moment to show: a ready gateway right after the injection proves nothing."""
-    if not row.remedies or "stops" in row.name:
+    if not row.remedies or row.or_alone or "stops" in row.name:
         return True
     if not treatments(patient):
         raise ValueError(f"no treatment yet; healing: {patient.healing()}")

@@ -162,8 +162,8 @@ class Patient(Site):
             self.node.systemctl("--no-block", "start", UNIT, user=self.user)
 
     def drop_in(self, text):
-        """A person's drop-in for the gateway's unit; the unit is restarted with it."""
-        self.node.write(f"{self.unit_dir()}/{UNIT}.d/lab.conf", text, owner=self.user or "root")
+        """A person's drop-in, where `systemctl edit` puts it; the unit is restarted with it."""
+        self.node.write(f"{self.unit_dir()}/{UNIT}.d/override.conf", text, owner=self.user or "root")
         self.node.systemctl("daemon-reload", user=self.user)
         self.bounce()
 

@@ -67,7 +67,7 @@ CRON[4410]: (CRON) info (No MTA installed, discarding output)
 """),
     played("git_history_diverged", "the workspace and its remote went different ways", """
  ! [rejected]        main -> main (non-fast-forward)
-error: failed to push some refs to 'git@git.example:claw/workspace.git'
+error: failed to push some refs to 'git@git.example:claw/notes.git'
 hint: Updates were rejected because the tip of your current branch is behind its remote counterpart.
 """),
 )

@@ -57,6 +57,7 @@ class Fault:
     causes: tuple = ()                       # right, the best first; none: no cause of a service, only an event
     by: str = "machine"                      # who mends it: machine, consent (a machine, if mesh.toml allows) or person
     remedies: tuple = ()                     # any of these is right; none by a machine: supervision alone (a new start)
+    or_alone: bool = False                   # a plain new start by the supervision is right, too
     inject: Callable | None = None           # what is done to a ready gateway
     prepare: Callable | None = None          # before its start: what is no fault yet
     settings: dict = field(default_factory=dict)     # STANDIN_*, before its start
