@@ -197,7 +197,7 @@ std::string mail_date(WallTime at) {
 /// FNV-1a, 64 bit: tells alerts apart, protects nothing.
 std::uint64_t fingerprint(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325;
-  for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3;
+  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   return hash;
 }
 
