@@ -174,7 +174,7 @@ class Receiver:
                 body = b""
                 while not body.endswith(b"\r\n.\r\n"):
                     body += f.readline()
-                self.got.append(("DATA", body.decode()))
+                self.got.append(("DATA", body[:-3].decode()))  # without the dot that ends it
                 say("250 taken")
             elif line == "QUIT":
                 return say("221 bye")
