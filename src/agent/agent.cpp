@@ -119,7 +119,13 @@ Status Agent::open_records() {
                                                .incidents = Incidents(mesh_.state_dir / "incidents"),
                                                .tell = {},
                                                .judge = judge_in_child()});
-  records_->tell = [](const alert::Alert& alert) { log::warn("alert", alert.headline); };
+  outbox_ = TRY(store::Outbox::open(file));
+  sender_ = std::make_unique<alert::Sender>(mesh_.alerts, *outbox_, machine_->net(), machine_->clock(),
+                                            loop_.get_executor());
+  records_->tell = [this](const alert::Alert& alert) {
+    if (auto posted = sender_->post(alert); !posted) log::error("alert", posted.error().text());
+  };
+  asio::co_spawn(loop_, sender_->run(), asio::detached);
   return ok();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/keeper.h"
+#include "alert/sender.h"
 #include "config/mesh.h"
 #include "gateway/gateway.h"
 #include "net/server.h"
@@ -60,6 +61,8 @@ class Agent {
   std::unique_ptr<UnixServer> server_;
   std::unique_ptr<store::Ledger> ledger_;
   std::unique_ptr<store::Kept> kept_;
+  std::unique_ptr<store::Outbox> outbox_;
+  std::unique_ptr<alert::Sender> sender_;
   std::unique_ptr<Records> records_;
   std::vector<std::unique_ptr<Keeper>> keepers_;
   WallTime since_{};

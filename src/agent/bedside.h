@@ -21,8 +21,10 @@ class Bedside {
   virtual heal::Sight sight() const = 0;
   /// One sentence, as in the status.
   virtual std::string summary() const = 0;
-  /// When its last process began.
+  /// When its last process began; long ago if none has been seen.
   virtual Instant last_start() const = 0;
+  /// When it last ended; the epoch if it has not been seen to.
+  virtual WallTime last_end() const = 0;
   /// No turn has been seen for a while.
   virtual bool quiet() const = 0;
   /// meshops.closeup/1

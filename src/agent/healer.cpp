@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "diagnose/log_cut.h"
 
 namespace meshops {
 
@@ -24,6 +25,8 @@ namespace {
 
 /// Older lines tell of other troubles.
 constexpr auto kLogBack = 1h;
+/// What a service manager says just before a run belongs to it.
+constexpr auto kBeforeRun = 3s;
 constexpr auto kQuietWait = 1h;
 /// What has to get well by itself and does not say how soon.
 constexpr auto kProves = 2min;
@@ -244,6 +247,7 @@ asio::awaitable<Step> Healer::one(Step step) {
       log::info("heal.helped", fmt::format("{}: {}", name, step.why), {{"gateway", name}});
       settle(store::Verdict::helped, step.why);
       write_incident(step.why);
+      since_.reset();
       if (ladder_.state() == heal::Ladder::State::well) incident_.clear();
       break;
     case Step::Act::close:
@@ -327,8 +331,10 @@ asio::awaitable<Result<Healer::Finding>> Healer::find(bool record) {
   auto read = diagnose::parse_closeup(document);
   if (!read) co_return fail(read.error());
   seen = std::move(*read);
-  auto judged = co_await records_.judge(std::move(document),
-                                        std::max(since_.value_or(wall - kLogBack), wall - kLogBack));
+  auto from = log_counts_from();
+  // What an earlier run complained of may long be mended: no remedy is planned from it either.
+  seen.log = diagnose::not_before(seen.log, from).text;
+  auto judged = co_await records_.judge(std::move(document), from);
   if (alive.expired()) co_return fail(heal::HealCode::busy, "the agent ends");
   if (!judged) co_return fail(judged.error());
   if (record && !incident_.empty())
@@ -337,6 +343,22 @@ asio::awaitable<Result<Healer::Finding>> Healer::find(bool record) {
   found.diagnosis = std::move(*judged);
   found.plans = plan(found.diagnosis, seen);
   co_return found;
+}
+
+/// Of a gateway that is down only its last run tells why; of one that runs, the last hour of it.
+WallTime Healer::log_counts_from() const {
+  auto wall = machine_.clock().wall();
+  auto from = wall - kLogBack;
+  auto age = machine_.clock().now() - bedside_.last_start();
+  auto began = wall - std::chrono::duration_cast<std::chrono::milliseconds>(age) - kBeforeRun;
+  bool seen_to_start = age < kLogBack;
+  if (seen_to_start) from = std::max(from, began);
+  // One that ends before it is seen to run (a command that is not there) leaves only its end.
+  if (is_down(bedside_.sight().trouble) && bedside_.last_end() != WallTime{}) {
+    auto end = bedside_.last_end() - kBeforeRun;
+    if (!seen_to_start || began > end) from = std::max(wall - kLogBack, std::min(from, end));
+  }
+  return std::max(from, since_.value_or(from));
 }
 
 heal::Patient Healer::patient(const diagnose::Closeup& seen) const {
@@ -355,14 +377,16 @@ heal::Patient Healer::patient(const diagnose::Closeup& seen) const {
   }
   for (const auto& i : seen.config_issues) p.config_issues.push_back({i.path, i.message, i.allowed});
   for (const auto& s : seen.starters)
-    p.starters.push_back({.runtime = runtime_named(s.runtime),
-                          .unit = s.unit,
-                          .user = s.user,
-                          .container = s.container,
-                          .pid = s.pid,
-                          .start_ticks = s.start_ticks,
-                          .enabled = s.enabled,
-                          .ours = s.ours});
+    p.starters.push_back(
+        {.runtime = runtime_named(s.runtime),
+         .unit = s.unit,
+         // Of a system's unit it is User=, and no manager to ask.
+         .user = runtime_named(s.runtime) == RuntimeKind::systemd_user ? s.user : std::string(),
+         .container = s.container,
+         .pid = s.pid,
+         .start_ticks = s.start_ticks,
+         .enabled = s.enabled,
+         .ours = s.ours});
   auto good = machine_.state_dir() / "gateways" / p.spec.name / "good-config";
   if (machine_.host().stat(good)) p.good_config = good;
   p.consent = {mesh_.heal.consent.begin(), mesh_.heal.consent.end()};

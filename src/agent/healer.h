@@ -89,6 +89,7 @@ class Healer {
   boost::asio::awaitable<Status> operate(std::int64_t entry, const heal::Treatment& treatment);
   boost::asio::awaitable<Result<Finding>> find(bool record);
   std::vector<Plan> plan(const diagnose::Diagnosis& diagnosis, const diagnose::Closeup& seen) const;
+  WallTime log_counts_from() const;
   heal::Patient patient(const diagnose::Closeup& seen) const;
   void settle(store::Verdict verdict, std::string_view note);
   void settle_start(store::Verdict verdict, std::string_view note);
@@ -108,7 +109,7 @@ class Healer {
   std::optional<std::int64_t> start_entry_;  // of a start by supervision that has not proved itself
   std::string open_remedy_, open_cause_;
   Instant operated_at_{};
-  std::optional<WallTime> since_;  // what the log says from then on counts
+  std::optional<WallTime> since_;  // of the treatment that is open: what the log said before it is history
   std::string incident_;
   WallTime incident_at_{};
   unsigned looks_ = 0;

@@ -62,6 +62,7 @@ class Keeper final : public Bedside {
   pid_t pid() const override { return view_.pid; }
   bool running() const override { return view_.running; }
   Instant last_start() const override { return last_start_; }
+  WallTime last_end() const override { return last_exit_at_; }
   heal::Sight sight() const override;
   bool quiet() const override;
   boost::asio::awaitable<Result<nlohmann::ordered_json>> closeup() override;

@@ -261,6 +261,7 @@ UnitOrder unit_order(Reader& r) {
 RunTool run_tool(Reader& r) {
   RunTool a;
   a.argv = r.texts("argv");
+  if (a.argv.empty()) r.wrong("argv");
   for (const auto& variable : r.array("environment"))
     r.inner(variable, [&a](Reader& v) {
       a.environment[v.text("name")] = v.text("value");

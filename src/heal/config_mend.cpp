@@ -76,7 +76,7 @@ std::vector<ConfigIssue> issues_in(const std::vector<std::string>& messages) {
 }
 
 std::optional<json5::Path> locate(const json5::Value& root, std::string_view path) {
-  if (path.empty()) return json5::Path{};
+  if (path.empty() || path == "<root>") return json5::Path{};
   // "a[0].b" and "a.0.b" mean the same.
   auto after = [path](std::size_t size) {
     auto rest = path.substr(size);

@@ -126,13 +126,13 @@ class Sweeper {
   }
 
   template <class Wanted>
-  void take(std::string what, const std::vector<fs::path>& directories, Wanted&& wanted) {
+  void take(std::string what, const std::vector<fs::path>& directories, Wanted&& wanted, unsigned depth = 8) {
     RemoveFiles kind{.files = {}, .what = std::move(what)};
     for (const auto& directory : directories) {
       auto mount = file_system_of(mounts_, directory);
       // On another file system it would free nothing.
       if (!mount || mount->mount_point != mount_) continue;
-      for (const auto& entry : entries_below(host_, directory, budget_)) {
+      for (const auto& entry : entries_below(host_, directory, budget_, depth)) {
         if (untouchable(entry.path, patient_.identity.state_dir, workspaces_)) continue;
         if (wanted(entry.path.filename().string(), entry.info, patient_.now - entry.info.modified))
           kind.files.push_back({entry.path, entry.info.size});
@@ -194,10 +194,12 @@ std::vector<RemoveFiles> sweep(const Patient& patient, const Host& host, Fullnes
                  [](const std::string& name, const FileInfo&, Duration age) {
                    return name.ends_with(".json") && age > kArchiveAge;
                  });
-    sweeper.take("archived sessions older than 30 days", session_directories(patient, host),
-                 [](const std::string& name, const FileInfo&, Duration age) {
-                   return archived_session(name) && age > kArchiveAge;
-                 });
+    sweeper.take(
+        "archived sessions older than 30 days", session_directories(patient, host),
+        [](const std::string& name, const FileInfo&, Duration age) {
+          return archived_session(name) && age > kArchiveAge;
+        },
+        1);
   }
   return std::move(sweeper).kinds();
 }

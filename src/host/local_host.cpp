@@ -144,6 +144,9 @@ class LocalHost final : public Host {
     return read_part_of(fd, path, from, most);
   }
   Status write(const fs::path& path, std::string_view bytes, const WriteOptions& options) override {
+    // A first drop-in needs its directory; an existing one is left as it is.
+    if (std::error_code none; !fs::exists(path.parent_path(), none))
+      CHECK_OK(make_directories(path.parent_path(), 0755));
     return write_file_atomic(path, bytes, options);
   }
   Status rename(const fs::path& from, const fs::path& to) override {

@@ -39,7 +39,7 @@ class QuietHour:
         before = self.pid
         self.patient.bounce()
         self.patient.node.wait("the new process", lambda: self.patient.gateway_pid() not in (None, before), 400)
-        self.pid = self.patient.gateway_pid()
+        self.pid, self.restarts = self.patient.gateway_pid(), None       # a person's restart may count or not
         end = time.monotonic() + seconds + 300
         while self.patient.http("/readyz") != 200 and time.monotonic() < end:
             self.look("a start")
@@ -57,6 +57,8 @@ class QuietHour:
         except LabError as e:
             say(f"{during}: the agent is too starved to answer: {str(e)[:80]}")
             return
+        if self.restarts is None:
+            self.restarts = main["restarts"]
         if main["restarts"] != self.restarts:
             self.problems.append(f"{during}: restarts went from {self.restarts} to {main['restarts']}")
             self.restarts = main["restarts"]

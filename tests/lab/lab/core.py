@@ -66,7 +66,7 @@ def find_meshops():
 
 
 def has_healer():
-    """Whether the binary under test can treat causes; before that it only supervises."""
+    """Whether the binary under test treats causes; before that it only supervises."""
     binary = find_meshops()
     return bool(binary) and re.search(r"^  ledger ", run([binary, "--help"], check=False).out, re.M) is not None
 

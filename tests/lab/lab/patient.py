@@ -8,11 +8,11 @@ import json
 import time
 
 from .base import LabError
-from .core import has_healer
 from .faults import SmallDisk
 from .site import CONFIG, HOME, STATE, UNIT, USER, Site
 
 ALERTS = "/var/lib/lab-alerts.jsonl"
+QUICK = '\n[heal]\nwell_for = "3s"\npause = "2s"\n'   # a treatment is judged in seconds, like the limits of a site
 ALERT = '\n[[alert]]\nkind = "command"\nname = "lab"\ncommand = ["/opt/lab/alert.py"]\n'
 OTHER_PEER = "10.77.0.99"          # a node of the mesh that is never there: somebody may ban its address
 MODEL = "lab/ok-model"
@@ -22,7 +22,9 @@ class Patient(Site):
     def __init__(self, node, gateway="standin", runtime="systemd-system", limits=None):
         super().__init__(node, gateway, runtime, limits)
         self.agent = self._installed = False
+        self.takes = None                            # what of QUICK and ALERT this meshops knows
         self.began = self.own_start = 0.0
+        self.orders = 0                              # starts that a person ordered since the mark
         self._after = []                             # what takes the fault's traces away, last first
 
     # -- between two faults
@@ -37,7 +39,9 @@ class Patient(Site):
         self._after = []
         drop_ins = f"{self.unit_dir()}/{UNIT}.d"
         hurt = self.node.exists(drop_ins)
-        self.node.run(f"rm -rf /var/lib/meshops/* {ALERTS} {STATE} {drop_ins}", check=False)
+        # The journal of the fault before would be evidence, too.
+        self.node.run(f"rm -rf /var/lib/meshops/* {ALERTS} {STATE} {drop_ins}; journalctl -q --rotate; "
+                      "journalctl -q --vacuum-size=1", check=False)
         self.write_gateway_config()
         self.settings(**{"start_seconds": 0.2, "bind_tries": 1, "supervised_wait": 0.5, **settings})
         if prepare:
@@ -54,9 +58,11 @@ class Patient(Site):
         if self.runtime != "process":
             self.node.systemctl("start", UNIT, user=self.user)
         if agent:
-            wanted = ", ".join(json.dumps(c) for c in consent)
-            self.config_extra = (f'\n[heal]\nconsent = [{wanted}]\nwell_for = "3s"\npause = "2s"\n{ALERT}' if has_healer() else "") + (
-                f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n')
+            if self.takes is None:                   # an older binary may know one and not the other
+                self.takes = [text for text in (QUICK, ALERT) if self._accepted(text)]
+            self.config_extra = "".join([
+                f"{QUICK}consent = {json.dumps(list(consent))}\n" if QUICK in self.takes else "",
+                ALERT if self.tells else "", f'\n[[node]]\nname = "other"\naddress = "{OTHER_PEER}"\n'])
             self.node.write(CONFIG, self.mesh_toml(), mode=0o640)
             self.node.write("/etc/systemd/system/meshops-agent.service", self.agent_unit())
             self.node.systemctl("daemon-reload")
@@ -68,6 +74,15 @@ class Patient(Site):
             self.wait_ready()
         self.mark()
         return self
+
+    def _accepted(self, text):
+        self.node.write("/etc/meshops/try.toml", text, mode=0o640)
+        return bool(self.node.run(["meshops", "--config", "/etc/meshops/try.toml", "config", "check"], check=False))
+
+    @property
+    def tells(self):
+        """Whether this meshops can send an alert."""
+        return ALERT in (self.takes or ())
 
     def unit_dir(self):
         return f"{HOME}/.config/systemd/user" if self.user else "/etc/systemd/system"
@@ -91,7 +106,7 @@ class Patient(Site):
     def mark(self):
         """From here on is what said(), elapsed() and alerts() tell."""
         self._cursor = self.node.sh("journalctl -q --sync; journalctl -q -n 0 --show-cursor").rpartition("cursor: ")[2]
-        self.began = time.monotonic()
+        self.began, self.orders = time.monotonic(), 0
 
     # -- hurting
 
@@ -129,6 +144,7 @@ class Patient(Site):
 
     def bounce(self):
         """A person restarts it, and does not wait."""
+        self.orders += 1
         if self.runtime == "process":
             self.node.run(["meshops", "restart", "main"], check=False, timeout=60)
         else:
@@ -139,6 +155,7 @@ class Patient(Site):
         self.order("stop")
 
     def start_again(self):
+        self.orders += 1
         if self.runtime == "process":
             self.node.run(["meshops", "start", "main"], check=False, timeout=60)
         else:

@@ -52,6 +52,7 @@ class FakeBedside final : public Bedside {
   Sight sight() const override { return is; }
   std::string summary() const override { return "as the test says"; }
   Instant last_start() const override { return machine_.the_clock.now(); }
+  WallTime last_end() const override { return machine_.the_clock.wall(); }
   bool quiet() const override { return true; }
   asio::awaitable<Result<nlohmann::ordered_json>> closeup() override {
     notes.emplace_back("looked");

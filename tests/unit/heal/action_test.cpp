@@ -77,6 +77,7 @@ Action action() {
       return UnitOrder{static_cast<UnitOrder::Verb>(between(0, 5)), text(), text()};
     default: {
       RunTool a{.argv = texts(), .user = text(), .working_dir = text(), .limit = limit(), .undo = texts()};
+      a.argv.insert(a.argv.begin(), text());  // there is always a program
       for (int n = between(0, 2); n > 0; --n) a.environment[text()] = text();
       for (int n = between(0, 2); n > 0; --n) a.protects.emplace_back(text());
       for (int n = between(0, 2); n > 0; --n) a.good.push_back(*rc::gen::arbitrary<int>());
@@ -179,6 +180,7 @@ TEST(Action, RecordsOfAnotherKindAreRefused) {
       {"", "[]", "null", "{}", R"({"schema":"meshops.action/2","kind":"move_file","from":"/a","to":"/b"})",
        R"({"schema":"meshops.action/1","kind":"format_disk"})", R"({"schema":"meshops.action/1","kind":7})",
        R"({"schema":"meshops.action/1","kind":"move_file","from":"/a"})",
+       R"({"schema":"meshops.action/1","kind":"run_tool","argv":[],"environment":[],"user":"","working_dir":"","limit_ms":1,"protects":[],"good":[0],"undo":[],"changed":[]})",
        R"({"schema":"meshops.action/1","kind":"trim_file","path":"/a","bytes":-1,"keep":0})",
        R"({"schema":"meshops.action/1","kind":"end_process","pid":99999999999,"start_ticks":1,"name":"n","grace_ms":1})",
        R"({"schema":"meshops.action/1","kind":"end_process","pid":9,"start_ticks":1,"name":"n","grace_ms":-1})",

@@ -236,11 +236,8 @@ RC_GTEST_PROP(Sweep, NeverTouchesWhatAUserMade, ()) {
         RC_ASSERT(c.host.files.at(path).info.uid == 1000U);
         continue;
       }
-      for (std::string never :
-           {"workspace", "memory/", "state/", "media/", "telegram/", "identity/", "skills/"})
-        RC_ASSERT(below.find(never) == std::string::npos || below.starts_with("cache/skills/") ||
-                  below.starts_with("tmp/skills/") || below.starts_with("logs/skills/") ||
-                  below.starts_with("logs/stability/skills/"));
+      for (std::string never : {"workspace", "memory/", "state/", "media/", "telegram/", "identity/"})
+        RC_ASSERT(below.find(never) == std::string::npos);
       RC_ASSERT(below.starts_with("logs/") || below.starts_with("cache/") || below.starts_with("tmp/") ||
                 (below.starts_with("agents/") && below.find(".jsonl.deleted.") != std::string::npos));
     }

@@ -74,7 +74,7 @@ CONFIGURATION = (
           effect=Down(78, "cron.enabled: Invalid input: expected boolean"), causes=("config_schema_invalid",),
           remedies=("correct_known_value", "restore_last_good_config"), undo_restores=(CONFIG,)),
     Fault(name="syntax-error", what="a comma too few", inject=edited((f'"port": {PORT},', f'"port": {PORT}')),
-          effect=Down(78, MISSING_MODE), causes=("config_schema_invalid",), remedies=("restore_last_good_config",),
+          effect=Down(78, MISSING_MODE), causes=("config_schema_invalid",), remedies=("repair_config_syntax", "restore_last_good_config"),
           undo_restores=(CONFIG,), kinds=EVERYWHERE),
     Fault(name="truncated-config", what="half of the file is gone", inject=replaced(lambda text: text[:len(text) // 2]),
           effect=Down(78, MISSING_MODE), causes=("config_schema_invalid",), remedies=("restore_last_good_config",),
