@@ -1,11 +1,15 @@
 """The real binary as a person meets it: help, exit codes, configuration, completion, manual, and one whole night of a
 gateway in the foreground — with the stand-in gateway, on loopback, without root."""
+import email
+import email.policy
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -124,6 +128,146 @@ def test_diagnose_judges_what_an_agent_saw(tmp_path):
     for broken in (json.dumps(seen)[:-40], "[" * 100000, "{}", ""):
         assert meshops(tmp_path, "diagnose", "--closeup", "-", input=broken).returncode == 3
     assert meshops(tmp_path, "diagnose", "main", "--closeup", str(file)).returncode == 2
+
+
+class Receiver:
+    """One end of an alert: listens on loopback and keeps what came. `kind` is http or smtp."""
+
+    def __init__(self, kind, status=200):
+        self.kind, self.status, self.got = kind, status, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer, peer.makefile("rwb") as f:
+                (self.serve_http if self.kind == "http" else self.serve_smtp)(f)
+
+    def serve_http(self, f):
+        head = [f.readline().decode()]
+        while head[-1].strip():
+            head.append(f.readline().decode())
+        length = next(int(line.split(":")[1]) for line in head if line.lower().startswith("content-length:"))
+        self.got.append((head[0].strip(), f.read(length).decode()))
+        f.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: 2\r\n\r\nno".encode())
+        f.flush()
+
+    def serve_smtp(self, f):
+        def say(line):
+            f.write(line.encode() + b"\r\n")
+            f.flush()
+        say("220 here")
+        while line := f.readline().decode().strip():
+            if line == "DATA":
+                say("354 go on")
+                body = b""
+                while not body.endswith(b"\r\n.\r\n"):
+                    body += f.readline()
+                self.got.append(("DATA", body[:-3].decode()))  # without the dot that ends it
+                say("250 taken")
+            elif line == "QUIT":
+                return say("221 bye")
+            else:
+                self.got.append((line, ""))
+                say("250 good")
+
+
+def alert_config(tmp_path, *tables):
+    file = tmp_path / "mesh.toml"
+    state = tmp_path / "state/meshops"
+    state.mkdir(parents=True, exist_ok=True)
+    file.write_text(f'[agent]\nstate_dir = "{state}"\ndiscover = false\n' + "".join(f"[[alert]]\n{t}\n" for t in tables))
+    return str(file)
+
+
+def test_alerts_test_reaches_each_kind_of_receiver(tmp_path):
+    with Receiver("http") as hook, Receiver("smtp") as mail:
+        (tmp_path / "url").write_text(f"http://127.0.0.1:{hook.port}/bot1\n")
+        (tmp_path / "url").chmod(0o600)
+        config = alert_config(
+            tmp_path,
+            f'name = "status"\nkind = "webhook"\nurl = "http://127.0.0.1:{hook.port}/in"',
+            f'name = "phone"\nkind = "telegram"\nurl_file = "{tmp_path}/url"\nchat_id = "-1001"',
+            f'name = "pager"\nkind = "command"\ncommand = ["sh", "-c", "cat > {tmp_path}/paged"]',
+            f'name = "mail"\nkind = "smtp"\nserver = "smtp://127.0.0.1:{mail.port}"\n'
+            'from = "meshops@example.org"\nto = ["a@example.org", "b@example.org"]')
+        shown = meshops(tmp_path, "--config", config, "alerts", "test")
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+        assert [line.split()[0] for line in shown.stdout.splitlines()] == ["status", "phone", "pager", "mail"]
+        assert [request for request, _ in hook.got] == ["POST /in HTTP/1.1", "POST /bot1/sendMessage HTTP/1.1"]
+        assert json.loads(hook.got[0][1])["schema"] == "meshops.alert/1"
+        assert json.loads(hook.got[1][1])["chat_id"] == "-1001"
+        assert json.loads((tmp_path / "paged").read_text())["kind"] == "test"
+        assert [line for line, _ in mail.got if line.startswith(("MAIL", "RCPT"))] == [
+            "MAIL FROM:<meshops@example.org>", "RCPT TO:<a@example.org>", "RCPT TO:<b@example.org>"]
+        message = email.message_from_string(mail.got[-1][1], policy=email.policy.default)
+        assert message["subject"].startswith("[meshops] ") and message["subject"].endswith("arrive here")
+        assert "a test: alerts of this node arrive here" in message.get_content()
+        assert not message.defects
+        only = json.loads(meshops(tmp_path, "--config", config, "--format", "json", "alerts", "test", "pager").stdout)
+        assert [(a["name"], a["arrived"]) for a in only["alerts"]] == [("pager", True)]
+
+
+def test_alerts_test_says_what_went_wrong_and_never_where(tmp_path):
+    with Receiver("http", status=404) as hook:
+        config = alert_config(tmp_path, f'name = "status"\nkind = "webhook"\nurl = "http://127.0.0.1:{hook.port}/hunter2"',
+                              f'name = "dead"\nkind = "webhook"\nurl = "http://127.0.0.1:{free_port()}/hunter2"')
+        for form in ("text", "json"):
+            shown = meshops(tmp_path, "--config", config, "--format", form, "alerts", "test")
+            assert shown.returncode == 1
+            assert "alert 'status': it answered 404: no" in shown.stdout
+            assert "alert 'dead': nothing listens there" in shown.stdout
+            assert "hunter2" not in shown.stdout + shown.stderr and "127.0.0.1" not in shown.stdout + shown.stderr
+        wrong = meshops(tmp_path, "--config", config, "alerts", "test", "statsu")
+        assert wrong.returncode == 3 and "did you mean status?" in wrong.stderr
+
+
+def test_alerts_shows_what_waits_and_how_the_last_one_went(tmp_path):
+    config = alert_config(tmp_path, 'name = "status"\nkind = "webhook"\nurl = "http://127.0.0.1:1/hunter2"')
+    shown = meshops(tmp_path, "--config", config, "alerts")
+    assert shown.returncode == 0 and shown.stdout == "status  webhook  nothing sent yet\n"
+    assert not (tmp_path / "state/meshops/ledger.sqlite").exists(), "who only looks makes nothing"
+    shown = json.loads(meshops(tmp_path, "--config", config, "--format", "json", "alerts").stdout)
+    assert shown == {"schema": "meshops.alerts/1", "alerts": [{"name": "status", "kind": "webhook", "well": True,
+                                                               "waiting": 0, "last": None, "next": None, "warning": ""}]}
+    assert "[[alert]]" in meshops(tmp_path, "alerts").stdout
+
+    # What an agent has left: one given up, and one that waits after a failed try.
+    log = open(tmp_path / "log", "wb")
+    agent = subprocess.Popen([MESHOPS, "--config", config, "--socket", str(tmp_path / "agent.sock"), "up", "--plain"],
+                             env=environment(tmp_path), stdout=log, stderr=log)
+    wait_until("the agent answers", lambda: meshops(tmp_path, "--socket", str(tmp_path / "agent.sock"), "status").returncode != 3)
+    agent.terminate()
+    agent.wait(30)
+    with sqlite3.connect(tmp_path / "state/meshops/ledger.sqlite") as db:
+        rows = [("main/oom/gave_up", "dropped", 3, None, "alert 'status': it answered 404: no\x1b[2J"),
+                ("main/disk_full/gave_up", "waiting", 2, 4102444800000, "alert 'status': nothing listens there")]
+        for key, state, tries, next_try, error in rows:
+            db.execute("INSERT INTO messages(recipient, key, body, stands_for, queued_ms, tries, next_try_ms, state, settled_ms, "
+                       "last_error) VALUES('status', ?, '{}', 0, 1795000000000, ?, ?, ?, ?, ?)",
+                       (key, tries, next_try, state, 1795000000000 if state == "dropped" else None, error))
+    db.close()
+    shown = meshops(tmp_path, "--config", config, "alerts")
+    assert shown.returncode == 1
+    first, second = shown.stdout.splitlines()
+    assert first.startswith("status  webhook  last given up ") and first.endswith("it answered 404: no\\x1b[2J")
+    assert second.startswith("    1 waiting, next try in ") and second.endswith(": alert 'status': nothing listens there")
+    said = json.loads(meshops(tmp_path, "--config", config, "--format", "json", "alerts").stdout)["alerts"][0]
+    assert not said["well"] and said["waiting"] == 1
+    assert said["last"] == {"result": "dropped", "at": "2026-11-18T11:06:40.000Z", "key": "main/oom/gave_up", "tries": 3,
+                            "error": "alert 'status': it answered 404: no\x1b[2J"}
+    assert said["next"]["key"] == "main/disk_full/gave_up" and said["next"]["tries"] == 2
 
 
 HOSTILE = {"zeros": b"\0" * 65536, "endless line": b"x" * 65536, "noise": os.urandom(65536), "half JSON": b'{"log": ["' * 6554}
