@@ -18,7 +18,15 @@ from lab.core import has_healer
 from lab.site import STATE
 
 RESULTS = os.environ.get("MESHOPS_MATRIX")
-
+# What `./dev test` runs: rows that have been seen to hold, under the system's manager. With MESHOPS_MATRIX all of them
+# run, in all places; docs/measurements.md tells which do not hold yet.
+PROVEN = set("""
+    unknown-root-key unknown-nested-key two-unknown-keys unknown-key-beside-meta api-google port-as-text boolean-as-text
+    syntax-error truncated-config empty-config binary-config bad-edit-while-it-runs mode-missing empty-object-config
+    mode-remote lan-without-auth killed frozen stray-gateway user-twin duelling-unit port-thief directory-gone node-gone
+    node-too-old module-missing disk-full-at-start disk-full-while-running
+    """.split())
+PROVEN_REAL = {"unknown-root-key"}
 
 pytestmark = [pytest.mark.lab, pytest.mark.matrix, pytest.mark.usefixtures("needs_meshops"),
               pytest.mark.skipif(not has_healer(), reason="this meshops has no healer yet (no `meshops ledger`)")]
@@ -29,6 +37,8 @@ PLACES = [pytest.param(("standin", "systemd-system"), id="standin-system"),
 
 
 def applies(row, gateway, runtime):
+    if not RESULTS:
+        return runtime == "systemd-system" and row.name in (PROVEN if gateway == "standin" else PROVEN_REAL)
     if row.played or (row.only and row.only != runtime):
         return False
     if gateway == "openclaw":
