@@ -217,6 +217,8 @@ Step Ladder::choose(Instant now, const Sight& sight, const std::vector<Option>& 
       continue;
     }
     if (tried_.contains({option.cause, option.remedy})) continue;
+    // Nobody waits for a lesser cause to pass while the likeliest one needs a person.
+    if (!option.acts && option.cause != options.front().cause) continue;
     if (rules_.profile == Profile::observe_only && option.acts)
       return tell(now, fmt::format("observe-only: would try {} against {}", option.remedy, option.cause));
     // Whoever warms up is left alone, however good the plan.

@@ -135,6 +135,16 @@ TEST_F(LadderTest, AnObstacleIsWhatPeopleAreTold) {
   EXPECT_THAT(step.why, HasSubstr("nginx"));
 }
 
+TEST_F(LadderTest, WaitingForALesserCauseDoesNotKeepPeopleWaiting) {
+  see(kTurnsFail);
+  auto full = option("disk_full", "clean_caches");
+  full.obstacle = "it is all user data";
+  auto wait = option("cpu_starvation", "wait_out_load", 0.5);
+  wait.acts = false;
+  wait.proves_within = 20min;
+  EXPECT_EQ(diagnosed({full, wait}, kTurnsFail).act, Act::tell);
+}
+
 TEST_F(LadderTest, UnclearCausesAreNotActedOn) {
   see(kRefused);
   EXPECT_EQ(diagnosed({option("process_hang", "drained_restart", 0.2)}).act, Act::tell);
