@@ -25,6 +25,8 @@ class Bedside {
   virtual Instant last_start() const = 0;
   /// When it last ended; the epoch if it has not been seen to.
   virtual WallTime last_end() const = 0;
+  /// Something was done about what the gateway complained of: only what it says from now on counts.
+  virtual void operated() = 0;
   /// No turn has been seen for a while.
   virtual bool quiet() const = 0;
   /// meshops.closeup/1

@@ -130,13 +130,18 @@ asio::awaitable<Step> Healer::one(Step step) {
       break;
     case Step::Act::tell: {
       log::warn("heal.told", fmt::format("{} needs a person: {}", name, step.why), {{"gateway", name}});
-      bool runs = bedside_.sight().trouble == Trouble::noticed ||
-                  bedside_.sight().trouble == Trouble::turns_fail ||
-                  bedside_.sight().trouble == Trouble::not_ready;
+      bool runs =
+          bedside_.sight().trouble == Trouble::noticed || bedside_.sight().trouble == Trouble::turns_fail ||
+          bedside_.sight().trouble == Trouble::complains || bedside_.sight().trouble == Trouble::not_ready;
       tell(runs ? alert::Alert::Kind::noticed : alert::Alert::Kind::gave_up,
-           fmt::format("{} {}: {}", name, text(bedside_.sight().trouble), step.why));
+           fmt::format("{} {} ({}): {}", name, text(bedside_.sight().trouble),
+                       found_.diagnosis.hypotheses.empty()
+                           ? "cause unknown"
+                           : diagnose::text(found_.diagnosis.hypotheses.front().cause),
+                       step.why));
       write_incident("needs a person: " + step.why);
-      told_ = true;
+      // That it complains no more does not prove that it is well.
+      told_ = bedside_.sight().trouble != Trouble::complains;
       break;
     }
     case Step::Act::recover:
@@ -219,6 +224,7 @@ asio::awaitable<Step> Healer::treat(const Step& step) {
   if (alive.expired()) co_return Step{};
   auto now = machine_.clock().now();
   operated_at_ = now;
+  bedside_.operated();
   if (done) co_return ladder_.treated(now, heal::Ladder::Done::well);
   log::warn("heal.failed", fmt::format("{}: {}", name, done.error().text()), {{"gateway", name}});
   bool clashed = done.error().is(code_name(heal::HealCode::changed_meanwhile));

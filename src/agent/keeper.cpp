@@ -177,6 +177,7 @@ void Keeper::happened(const RuntimeEvent& event) {
       last_start_ = now() - age;
       start_failed_ = false;
       turns_.forget();
+      complaints_.started();
       last_log_look_ = {};
       turns_unseen_.clear();
       log::info("gateway.started", fmt::format("{} runs (pid {})", spec_.name, event.pid),
@@ -376,8 +377,9 @@ asio::awaitable<void> Keeper::read_log() {
   auto was = works().state;
   for (auto line : split(*text, '\n')) {
     auto parsed = journal::parse_log_line(line);
-    if (auto sign = adapter_->turn_sign(parsed))
-      turns_.saw(*sign, parsed.time.value_or(machine_.clock().wall()));
+    auto at = parsed.time.value_or(machine_.clock().wall());
+    if (auto sign = adapter_->turn_sign(parsed)) turns_.saw(*sign, at);
+    if (auto complaint = adapter_->complaint(parsed)) complaints_.saw(*complaint, at);
   }
   auto is = works();
   if (is.state == LayerState::failing && was != LayerState::failing)

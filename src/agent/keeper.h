@@ -65,6 +65,7 @@ class Keeper final : public Bedside {
   WallTime last_end() const override { return last_exit_at_; }
   heal::Sight sight() const override;
   bool quiet() const override;
+  void operated() override { complaints_.forget(); }
   boost::asio::awaitable<Result<nlohmann::ordered_json>> closeup() override;
   void hold() override { supervision_.hold(); }
   void release(bool start, std::string why) override;
@@ -120,6 +121,7 @@ class Keeper final : public Bedside {
   std::string saved_memory_;
   std::optional<pid_t> canary_done_for_;
   Turns turns_;
+  Complaints complaints_;
   std::string turns_unseen_;  // why nothing can be told of its turns
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

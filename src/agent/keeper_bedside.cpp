@@ -64,6 +64,8 @@ Sight Keeper::sight() const {
         s.trouble = Trouble::turns_fail;
       else if (healer_.notice())
         s.trouble = Trouble::noticed;
+      else if (complaints_.serious(machine_.clock().wall()))
+        s.trouble = Trouble::complains;
       return s;
   }
   return s;

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "diagnose/reasons.h"
+#include "diagnose/scan.h"
 
 namespace meshops::diagnose {
 

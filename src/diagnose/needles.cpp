@@ -3,131 +3,216 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
+#include <limits>
 #include <optional>
-#include <tuple>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
+#include "diagnose/everyday.h"
 
 namespace meshops::diagnose {
 
 namespace {
 
-using Needles = std::optional<std::vector<std::string>>;
+using Strings = std::vector<std::string>;
+using Needles = std::optional<Strings>;
 
-/// Words that stand in most lines of a healthy log: looking for them finds everything.
-bool common(std::string_view needle) {
-  static constexpr std::array kWords = std::to_array<std::string_view>(
-      {"session",  "sessions", "gateway",    "model",    "models",    "request",     "response", "config",
-       "service",  "process",  "server",     "log",      "logs",      "error",       "agent",    "channel",
-       "plugin",   "plugins",  "connection", "client",   "port",      "file",        "path",     "http",
-       "https",    "status",   "code",       "message",  "token",     "time",        "user",     "node",
-       "openclaw", "systemd",  "docker",     "telegram", "info",      "warn",        "main",     "exited",
-       "run",      "job",      "task",       "lane",     "queue",     "memory",      "cpu",      "disk",
-       "system",   "local",    "version",    "running",  "installed", "state",       "command",  "default",
-       "health",   "reason",   "full",       "set",      "out",       "sendmessage", "id",       "getupdates",
-       "bot",      "device",   "result",     "unit",     "old",       "host",        "loaded",   "reading",
-       "started"});
-  auto word = trim(needle);
-  return word.size() < 3 || std::ranges::find(kWords, word) != kWords.end();
-}
-
-/// True if `a` is the better set to look for: no common word, then longer words, then fewer of them.
-bool better(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  auto worth = [](const std::vector<std::string>& set) {
-    bool rare = std::ranges::none_of(set, common);
-    std::size_t shortest = 8;  // beyond this, length no longer makes a word rarer
-    for (const auto& needle : set) shortest = std::min(shortest, needle.size());
-    return std::tuple<bool, std::size_t, long>(rare, shortest, -static_cast<long>(set.size()));
-  };
-  return worth(a) > worth(b);
+/// What it takes to look for a set, in lines that are looked at for nothing per some ten thousand bytes of a
+/// healthy log. A word that those lines do not have may still be in others, a short one likelier; and each
+/// needle more slows the search for all.
+double cost(const Strings& set) {
+  constexpr double kEach = 0.05;
+  constexpr std::array kUnseen = {100.0, 100.0, 60.0, 6.0, 2.0, 1.0, 0.2};  // by length
+  double sum = 0;
+  for (const auto& needle : set)
+    sum += kEach + kUnseen[std::min(needle.size(), kUnseen.size() - 1)] +
+           static_cast<double>(times_in_everyday_lines(needle));
+  return sum;
 }
 
 void keep_better(Needles& best, Needles candidate) {
-  if (candidate && (!best || better(*candidate, *best))) best = std::move(candidate);
+  if (candidate && (!best || cost(*candidate) < cost(*best))) best = std::move(candidate);
 }
+
+/// No set is larger, and no class that is read as its members.
+constexpr std::size_t kFew = 24, kFewMembers = 6;
+constexpr std::size_t kShortest = 2;
+/// The search compares no more at once, and many long ones have a part in common.
+constexpr std::size_t kLongest = 8;
+
+/// A part of a pattern.
+struct Part {
+  /// Everything that it matches, if that is little.
+  Needles exact;
+  /// Else what to look for in it, if there is something.
+  Needles best;
+};
+
+Strings joined(const Strings& heads, const Strings& tails) {
+  Strings out;
+  for (const auto& head : heads)
+    for (const auto& tail : tails) out.push_back(head + tail);
+  return out;
+}
+
+/// A sequence as it is read: the run is all that may stand at its end.
+class Sequence {
+ public:
+  void add(Part part) {
+    if (!part.exact) {
+      end_run();
+      run_ = {""};
+      keep_better(best_, std::move(part.best));
+      return;
+    }
+    offer(*part.exact);
+    if (run_.size() * part.exact->size() <= kFew) {
+      run_ = joined(run_, *part.exact);
+      return;
+    }
+    end_run();
+    run_ = std::move(*part.exact);
+  }
+
+  /// Once or more often.
+  void add_repeated(Part part) {
+    auto last = part.exact;
+    add(std::move(part));
+    end_run();
+    run_ = last.value_or(Strings{""});
+  }
+
+  void add_anything() {
+    end_run();
+    run_ = {""};
+  }
+
+  Part take() {
+    offer(run_);
+    return {is_whole_ ? Needles(std::move(run_)) : std::nullopt, std::move(best_)};
+  }
+
+ private:
+  void end_run() {
+    offer(run_);
+    is_whole_ = false;
+  }
+
+  void offer(const Strings& set) {
+    auto is_long = [](const std::string& s) { return s.size() >= kShortest; };
+    if (!set.empty() && std::ranges::all_of(set, is_long)) keep_better(best_, set);
+  }
+
+  Strings run_{""};
+  bool is_whole_ = true;
+  Needles best_;
+};
 
 class Reader {
  public:
   explicit Reader(std::string_view pattern) : rest_(pattern) {}
 
   /// Alternatives up to the end or a ')'.
-  Needles alternatives() {
-    Needles all = std::vector<std::string>{};
+  Part alternatives() {
+    Part all{Strings{}, Strings{}};
     for (;;) {
       auto one = sequence();
-      if (!one)
-        all.reset();
-      else if (all)
-        all->insert(all->end(), one->begin(), one->end());
+      append(all.exact, std::move(one.exact), kFew);
+      append(all.best, std::move(one.best), std::numeric_limits<std::size_t>::max());
       if (rest_.empty() || rest_[0] != '|') return all;
       rest_.remove_prefix(1);
     }
   }
 
  private:
-  Needles sequence() {
-    Needles best;
-    std::string run;
-    auto end_run = [&] {
-      if (run.size() >= 2) keep_better(best, std::vector{run});
-      run.clear();
-    };
+  static void append(Needles& to, Needles more, std::size_t most) {
+    if (to && more && to->size() + more->size() <= most)
+      std::ranges::move(*more, std::back_inserter(*to));
+    else
+      to.reset();
+  }
+
+  Part sequence() {
+    Sequence out;
     while (!rest_.empty() && rest_[0] != '|' && rest_[0] != ')') {
-      std::optional<char> literal;
-      Needles inner;
+      Part part;
       if (rest_[0] == '(') {
         rest_.remove_prefix(1);
         if (rest_.starts_with("?:")) rest_.remove_prefix(2);
-        inner = alternatives();
+        part = alternatives();
         if (!rest_.empty()) rest_.remove_prefix(1);  // the ')'
       } else {
-        literal = atom();
+        part.exact = atom();
       }
-      bool optional = quantifier();
-      if (optional || !literal) end_run();
-      if (!optional && literal) run += *literal;
-      if (!optional) keep_better(best, std::move(inner));
-      if (repeated_) end_run();
+      switch (quantifier()) {
+        case Times::once:
+          out.add(std::move(part));
+          break;
+        case Times::maybe:
+          if (part.exact) part.exact->emplace_back();
+          part.best.reset();
+          out.add(std::move(part));
+          break;
+        case Times::many:
+          out.add_repeated(std::move(part));
+          break;
+        case Times::any:
+          out.add_anything();
+          break;
+      }
     }
-    end_run();
-    return best;
+    return out.take();
   }
 
-  /// One byte that must stand there, or nothing for classes and anchors.
-  std::optional<char> atom() {
+  /// What one atom matches; of an anchor that is nothing at all.
+  Needles atom() {
     char c = take();
-    if (c == '[') {
-      if (!rest_.empty() && rest_[0] == '^') rest_.remove_prefix(1);
-      for (bool first = true; !rest_.empty() && (rest_[0] != ']' || first); first = false)
-        if (take() == '\\' && !rest_.empty()) take();
-      if (!rest_.empty()) take();
-      return std::nullopt;
-    }
+    if (c == '[') return members();
+    if (c == '.') return std::nullopt;
+    if (c == '^' || c == '$') return Strings{""};
     if (c == '\\' && !rest_.empty()) {
-      char escaped = take();
-      if (std::isalnum(static_cast<unsigned char>(escaped)) != 0) return std::nullopt;  // \d \w \b …
-      return escaped;
+      c = take();
+      if (c == 'b') return Strings{""};
+      if (std::isalnum(static_cast<unsigned char>(c)) != 0) return std::nullopt;  // \d \w …
     }
-    if (c == '.' || c == '^' || c == '$') return std::nullopt;
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return Strings{lower(std::string(1, c))};
   }
 
-  /// Reads ?, *, + or {m,n}; true if the atom before may be absent.
-  bool quantifier() {
-    repeated_ = false;
-    if (rest_.empty()) return false;
+  /// Of a class behind its '['; nothing if they are many.
+  Needles members() {
+    bool few = rest_.empty() || rest_[0] != '^';
+    if (!few) take();
+    std::set<std::string> out;
+    for (bool first = true; !rest_.empty() && (rest_[0] != ']' || first); first = false) {
+      char c = take();
+      if (c == '\\' && !rest_.empty()) {
+        c = take();
+        few = few && std::isalnum(static_cast<unsigned char>(c)) == 0;
+      }
+      few = few && !(rest_.size() > 1 && rest_[0] == '-' && rest_[1] != ']');
+      out.insert(lower(std::string(1, c)));
+    }
+    if (!rest_.empty()) take();
+    if (!few || out.size() > kFewMembers) return std::nullopt;
+    return Strings(out.begin(), out.end());
+  }
+
+  enum class Times { once, maybe, many, any };
+
+  /// Reads ?, *, + or {m,n}.
+  Times quantifier() {
+    if (rest_.empty()) return Times::once;
     char c = rest_[0];
     if (c == '{') {
       bool zero = rest_.starts_with("{0") && rest_.size() > 2 && (rest_[2] == ',' || rest_[2] == '}');
       rest_.remove_prefix(std::min(rest_.size(), rest_.find('}') + 1));
-      repeated_ = true;
-      return zero;
+      return zero ? Times::any : Times::many;
     }
-    if (c != '?' && c != '*' && c != '+') return false;
+    if (c != '?' && c != '*' && c != '+') return Times::once;
     rest_.remove_prefix(1);
-    repeated_ = true;
-    return c != '+';
+    return c == '?' ? Times::maybe : c == '+' ? Times::many : Times::any;
   }
 
   char take() {
@@ -137,14 +222,14 @@ class Reader {
   }
 
   std::string_view rest_;
-  bool repeated_ = false;
 };
 
 }  // namespace
 
 std::vector<std::string> needles_of(std::string_view pattern) {
-  auto found = Reader(pattern).alternatives();
+  auto found = Reader(pattern).alternatives().best;
   if (!found) return {};
+  for (auto& needle : *found) needle = rarest_part(needle, kLongest);
   // A needle inside another one finds whatever the longer one finds.
   std::ranges::sort(*found, [](const auto& a, const auto& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;

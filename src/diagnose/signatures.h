@@ -1,6 +1,5 @@
 // Signatures: what a line of a log means, as data. Each is a pattern with the causes it points to and an
-// example of our own. Called by the diagnosis; their needles are looked for all at once over large blocks.
-// Pure, and total on hostile bytes.
+// example of our own. Called by the scanner (scan.h) and the diagnosis. Pure, never reads a log itself.
 #pragma once
 
 #include <cstdint>
@@ -36,20 +35,6 @@ constexpr bool is_weak(std::string_view id) { return id.starts_with("weak_"); }
 /// Every signature of every domain; the index in it is the signature's number.
 std::span<const Signature> signatures();
 std::optional<std::size_t> signature_number(std::string_view id);
-
-struct Hit {
-  std::size_t signature = 0;
-  std::size_t line = 0;   // from 1
-  std::string_view text;  // the line, of a long one the kLineShown bytes around the match
-};
-constexpr std::size_t kLineShown = 512;
-/// Of one signature: what repeats is not more certain for it.
-constexpr std::size_t kHitsPerSignature = 3;
-constexpr std::size_t kBlock = 256U << 10;
-
-/// The hits in `text`, by signature and line. Time is linear in the text; memory does not grow with it. A
-/// line longer than a block is seen in pieces.
-std::vector<Hit> scan(std::string_view text);
 
 // The tables, one file each.
 std::span<const Signature> signatures_service();  // systemd and other supervisors, ports, locks, runtimes

@@ -64,7 +64,7 @@ std::span<const Signature> signatures_service() {
                "Loaded: loaded (/home/ada/.config/systemd/user/openclaw-gateway.service; enabled)"},
               {"gateway_in_process_list",
                {},
-               R"(^[^ \n]+ +\d+ +\d+ .*(openclaw|clawdbot|moltbot).*gateway|^ *\d+ +\d+ .*node .*(openclaw|clawdbot|moltbot).*gateway)",
+               R"(^[^ \n]+ +\d+ +\d+ .*(openclaw|clawdbot|moltbot).*[ -]gateway|^ *\d+ +\d+ .*node .*(openclaw|clawdbot|moltbot).*[ -]gateway)",
                "ada  4711  1  2  Jun01 ?  00:10:11 node /usr/lib/node_modules/openclaw/dist/index.js "
                "gateway"},
               // -- two supervisors

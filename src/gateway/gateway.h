@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "config/mesh.h"
 #include "formats/journal_line.h"
+#include "gateway/complaints.h"
 #include "gateway/health.h"
 #include "gateway/turns.h"
 #include "host/containers.h"
@@ -75,6 +76,8 @@ class Adapter {
                                                           Host& host, Net& net, Duration timeout) = 0;
   /// What a line of its own log says about a turn; nothing for all others.
   virtual std::optional<TurnSign> turn_sign(const journal::LogLine& line) const = 0;
+  /// What it says of a part of it that fails; nothing for all other lines.
+  virtual std::optional<Complaint> complaint(const journal::LogLine& /*line*/) const { return std::nullopt; }
   /// Why it must not be started as its files are (OpenClaw would begin anew over an empty database, and what
   /// it knew would be gone); good if nothing speaks against it. Cheap.
   virtual Status may_start(const GatewaySpec& /*spec*/, const Host& /*host*/) const { return ok(); }

@@ -276,6 +276,10 @@ class OpenclawAdapter final : public Adapter {
     return openclaw::turn_sign(line);
   }
 
+  std::optional<Complaint> complaint(const journal::LogLine& line) const override {
+    return openclaw::complaint(line);
+  }
+
   /// It accepts a database of no bytes and begins anew: pairings, cron jobs and approvals would be forgotten.
   Status may_start(const GatewaySpec& spec, const Host& host) const override {
     auto database = openclaw::places(spec, host).state_dir / "state" / "openclaw.sqlite";

@@ -1,5 +1,7 @@
 #include "gateway/openclaw_log.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace meshops::openclaw {
@@ -45,6 +47,46 @@ std::optional<TurnSign> turn_sign(const journal::LogLine& line) {
     message.remove_prefix(kChatFailed.size());
     return TurnSign{Kind::failed_as_told, reason(message)};
   }
+  return std::nullopt;
+}
+
+std::optional<Complaint> complaint(const journal::LogLine& line) {
+  // Every word must stand in the line, subsystem and all.
+  static constexpr struct {
+    std::string_view about;
+    unsigned enough;
+    std::string_view words[2];
+    bool of_starts = false;
+  } kTable[] = {
+      {"a plugin", 1, {"[plugins]", "failed during load"}},
+      {"a channel's login", 1, {"channel exited", "401"}},
+      {"a channel's login", 1, {"channel exited", "Unauthorized"}},
+      {"a channel's login", 1, {"channel exited", "nvalid token"}},
+      {"a channel's login", 1, {"channels/", "logged out"}},
+      {"a second poller", 2, {"terminated by other getUpdates", ""}},
+      {"a channel", 3, {"health-monitor", "restart"}},
+      {"its clients", 5, {"unauthorized:", "mismatch"}},
+      {"its clients", 5, {"AUTH_TOKEN_MISMATCH", ""}},
+      {"its clients", 5, {"unauthorized", "reason=token_mismatch"}},
+      {"a session", 1, {"stuck session", ""}},
+      // The fallback answers, but the first choice is out of reach.
+      {"a model's key", 1, {"auth_profile_failure_state_updated", "auth"}},
+      {"a model's account", 1, {"auth_profile_failure_state_updated", "billing"}},
+      {"a model", 3, {"candidate_failed", "rate_limit"}},
+      {"its reloads", 3, {"config change requires gateway restart", ""}, true},
+      {"its stops", 1, {"State 'stop-sigterm' timed out", ""}, true},
+      {"its stops", 1, {"State 'final-sigterm' timed out", ""}, true},
+  };
+  auto has = [&](std::string_view word) {
+    if (line.message.contains(word) || line.subsystem.contains(word)) return true;
+    if (word == "[plugins]") return line.subsystem == "plugins";
+    return std::ranges::any_of(line.fields, [&](const auto& f) {
+      return (f.first == "event" || f.first == "decision" || f.first == "reason") && f.second.contains(word);
+    });
+  };
+  for (const auto& row : kTable)
+    if (std::ranges::all_of(row.words, has))
+      return Complaint{std::string(row.about), row.enough, row.of_starts, reason(line.message)};
   return std::nullopt;
 }
 

@@ -32,6 +32,8 @@ std::string_view text(Trouble trouble) {
       return "is up, but its turns fail";
     case Trouble::noticed:
       return "runs, but will not for long";
+    case Trouble::complains:
+      return "runs, but a part of it fails";
   }
   return "none";
 }
@@ -70,6 +72,8 @@ Step Ladder::see(Instant now, const Sight& sight) {
   }
   if (sight.trouble == Trouble::none && !sight.starting) return all_is_well(now);
   well_since_.reset();
+  // Nobody waits with a gateway that is down for what was no more than a complaint.
+  bool graver = trouble_ == Trouble::complains && sight.trouble != Trouble::complains;
 
   switch (state_) {
     case State::well:
@@ -84,11 +88,11 @@ Step Ladder::see(Instant now, const Sight& sight) {
       return begin_look(State::reviewing, fmt::format("{} did not help at once", open_->remedy));
     }
     case State::pausing:
-      if (paused_ || (until_ && now < *until_)) return {};
+      if (paused_ || (!graver && until_ && now < *until_)) return {};
       return begin_look(State::looking, std::string(text(sight.trouble)));
     case State::told: {
       // Another kind of trouble is worth another look, but not each time that two alternate.
-      bool other = sight.trouble != trouble_ && now - told_at_ >= kOtherTrouble;
+      bool other = graver || (sight.trouble != trouble_ && now - told_at_ >= kOtherTrouble);
       if (paused_ || (!other && until_ && now < *until_)) return {};
       return begin_look(State::looking, std::string(text(sight.trouble)));
     }
@@ -212,8 +216,12 @@ Step Ladder::choose(Instant now, const Sight& sight, const std::vector<Option>& 
   for (std::size_t i = 0; i < options.size(); ++i) {
     const auto& option = options[i];
     if (option.score < rules_.least_score) continue;
-    if (!option.obstacle.empty()) {
-      if (obstacles.empty()) obstacles = fmt::format("{}: {}", option.remedy, option.obstacle);
+    auto obstacle = option.obstacle;
+    // What works is not restarted for a part of it.
+    if (obstacle.empty() && option.disturbs && sight.trouble == Trouble::complains)
+      obstacle = "it would restart a gateway that works";
+    if (!obstacle.empty()) {
+      if (obstacles.empty()) obstacles = fmt::format("{} cannot be applied: {}", option.remedy, obstacle);
       continue;
     }
     if (tried_.contains({option.cause, option.remedy})) continue;
@@ -234,7 +242,11 @@ Step Ladder::choose(Instant now, const Sight& sight, const std::vector<Option>& 
     why_ = fmt::format("tries {} against {}", option.remedy, option.cause);
     return {Step::Act::treat, i, why_};
   }
-  if (options.empty()) return tell(now, "no cause is sure enough to act on");
+  if (options.empty()) {
+    // A line of a log that nothing else bears out is no reason to wake anybody.
+    if (sight.trouble == Trouble::complains) return rest(now, rules_.look_again);
+    return tell(now, "no cause is sure enough to act on");
+  }
   if (!obstacles.empty()) return tell(now, obstacles);
   return tell(now, "every remedy that fits was tried");
 }

@@ -25,6 +25,7 @@ enum class Trouble {
   not_ready,     // its loop turns, but it is not ready
   turns_fail,    // all its layers are good, but its turns fail
   noticed,       // it runs; a standing check found what will bring it down
+  complains,     // it works; its log says again and again that a part of it does not
 };
 std::string_view text(Trouble trouble);
 /// It does not run, and a plain start does not help.

@@ -57,7 +57,7 @@ Result<Unit> unit_of(const Patient& patient, const Host& host) {
 /// Each kind of setting has a file of its own, so that one can be taken back without the others.
 Planned drop_in(const Patient& patient, const Host& host, const Unit& unit, std::string_view topic,
                 const std::string& settings, std::string sentence) {
-  auto path = unit.drop_ins / fmt::format("50-meshops-{}.conf", topic);
+  auto path = unit.drop_ins / fmt::format("zz-meshops-{}.conf", topic);
   auto text = fmt::format("# Written by meshops; take it back with: meshops undo\n[Service]\n{}", settings);
   WriteFile write{.path = path, .before = {}, .after = FileState{text, unit.access}};
   if (exists(host, path)) {

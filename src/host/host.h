@@ -84,12 +84,9 @@ struct JournalQuery {
   std::size_t at_most = 1000;
 };
 struct JournalEntry {
-  std::string cursor;
+  std::string cursor;  // of the last entry of an answer only: reading goes on from there
   WallTime at{};
-  int priority = 6;
   std::string message;
-  std::string unit;
-  pid_t pid = 0;
 };
 
 struct ContainerInfo {

@@ -60,34 +60,35 @@ int add_matches(sd_journal* journal, const JournalQuery& query) {
   return r;
 }
 
-std::string field(sd_journal* journal, const char* name) {
+/// Of the entry that the journal stands at, until it moves; empty if it has no such field.
+std::string_view field(sd_journal* journal, const char* name) {
   const void* bytes = nullptr;
   std::size_t size = 0;
   if (::sd_journal_get_data(journal, name, &bytes, &size) < 0) return {};
   std::string_view text(static_cast<const char*>(bytes), size);
   text.remove_prefix(std::min(std::strlen(name) + 1, text.size()));
-  return std::string(text.substr(0, kMessageLimit));
+  return text.substr(0, kMessageLimit);
 }
 
 WallTime wall(std::uint64_t microseconds) {
   return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(microseconds / 1000)));
 }
 
+std::string cursor_of(sd_journal* journal) {
+  char* text = nullptr;
+  if (::sd_journal_get_cursor(journal, &text) < 0) return {};
+  std::string cursor(text);
+  std::free(text);  // NOLINT: made by the C library's malloc
+  return cursor;
+}
+
+/// Each field costs a walk over the entry's data, and a cursor more than all of them: only what somebody
+/// wants is read.
 JournalEntry entry_at(sd_journal* journal) {
   JournalEntry e;
-  char* cursor = nullptr;
-  if (::sd_journal_get_cursor(journal, &cursor) >= 0) {
-    e.cursor = cursor;
-    std::free(cursor);  // NOLINT: made by the C library's malloc
-  }
   std::uint64_t at = 0;
   if (::sd_journal_get_realtime_usec(journal, &at) >= 0) e.at = wall(at);
   e.message = field(journal, "MESSAGE");
-  e.priority = to_number<int>(field(journal, "PRIORITY")).value_or(6);
-  e.pid = to_number<pid_t>(field(journal, "_PID")).value_or(0);
-  // A line from systemd about a unit belongs to that unit, not to init.scope.
-  for (const char* name : {"UNIT", "USER_UNIT", "_SYSTEMD_USER_UNIT", "_SYSTEMD_UNIT"})
-    if (e.unit = field(journal, name); !e.unit.empty()) break;
   return e;
 }
 
@@ -99,6 +100,7 @@ std::uint64_t microseconds(WallTime t) {
 int read_backward(sd_journal* journal, const JournalQuery& query, std::vector<JournalEntry>& out) {
   auto most = std::min({query.last, query.at_most, kMostEntries});
   std::size_t bytes = 0;
+  std::string newest;
   int r = ::sd_journal_seek_tail(journal);
   while (r >= 0 && out.size() < most && bytes < kTotalLimit) {
     if (r = ::sd_journal_previous(journal); r <= 0) break;
@@ -107,10 +109,12 @@ int read_backward(sd_journal* journal, const JournalQuery& query, std::vector<Jo
     std::uint64_t at = 0;
     if (query.since && ::sd_journal_get_realtime_usec(journal, &at) >= 0 && at < microseconds(*query.since))
       break;
+    if (out.empty()) newest = cursor_of(journal);
     out.push_back(entry_at(journal));
     bytes += out.back().message.size();
   }
   std::ranges::reverse(out);
+  if (!out.empty()) out.back().cursor = std::move(newest);
   return r;
 }
 
@@ -135,6 +139,8 @@ int read_forward(sd_journal* journal, const JournalQuery& query, std::vector<Jou
     bytes += out.back().message.size();
     if (query.since && out.back().at < *query.since) out.pop_back();
   }
+  // At its end, too, the journal still stands at the last entry.
+  if (!out.empty()) out.back().cursor = cursor_of(journal);
   return r;
 }
 

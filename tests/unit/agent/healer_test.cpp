@@ -54,6 +54,7 @@ class FakeBedside final : public Bedside {
   Instant last_start() const override { return machine_.the_clock.now(); }
   WallTime last_end() const override { return machine_.the_clock.wall(); }
   bool quiet() const override { return true; }
+  void operated() override {}
   asio::awaitable<Result<nlohmann::ordered_json>> closeup() override {
     notes.emplace_back("looked");
     if (on_look) on_look();

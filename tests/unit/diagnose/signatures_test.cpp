@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "diagnose/needles.h"
 #include "diagnose/reasons.h"
+#include "diagnose/scan.h"
 
 namespace meshops::diagnose {
 
@@ -36,13 +36,6 @@ TEST(Signatures, EveryCauseHasOne) {
       if (p.percent > 0) covered.insert(p.cause);
   EXPECT_EQ(covered.size(), kCauses);
   EXPECT_GE(signatures().size(), 120U);
-}
-
-TEST(Signatures, EachPatternHasWordsToLookFor) {
-  for (const auto& s : signatures()) {
-    EXPECT_FALSE(needles_of(s.pattern).empty()) << s.id;
-    for (const auto& needle : needles_of(s.pattern)) EXPECT_GE(needle.size(), 2U) << s.id;
-  }
 }
 
 // What would another program say that is near, and healthy or of another meaning?
@@ -157,16 +150,6 @@ TEST(Signatures, BinaryIsNoTrouble) {
   std::string log;
   for (unsigned i = 0; i < 300'000; ++i) log += static_cast<char>((i * 2654435761U) >> 13);
   EXPECT_LE(scan(log).size(), signatures().size() * kHitsPerSignature);
-}
-
-TEST(Needles, StandInEachMatch) {
-  using Strings = std::vector<std::string>;
-  EXPECT_EQ(needles_of("foo(bar|baz)?qux"), (Strings{"foo"}));
-  EXPECT_EQ(needles_of("(alpha|beta) [0-9]+"), (Strings{"beta", "alpha"}));
-  EXPECT_EQ(needles_of("colou?rful"), (Strings{"colo"}));
-  EXPECT_EQ(needles_of(R"(a\.b{2,3}cc)"), (Strings{"a.b"}));
-  EXPECT_EQ(needles_of("session.*stuck"), (Strings{"stuck"})) << "a common word is not looked for";
-  EXPECT_TRUE(needles_of("(a|[0-9]+)").empty());
 }
 
 TEST(Reasons, NameWhatExists) {

@@ -21,6 +21,7 @@ namespace {
 const Sight kRefused{.trouble = Trouble::refused};
 constexpr Sight kStarting{.trouble = Trouble::refused, .starting = true};
 constexpr Sight kTurnsFail{.trouble = Trouble::turns_fail};
+constexpr Sight kComplains{.trouble = Trouble::complains};
 constexpr Sight kWell{};
 
 Option option(std::string cause, std::string remedy, double score = 0.9) {
@@ -143,6 +144,27 @@ TEST_F(LadderTest, WaitingForALesserCauseDoesNotKeepPeopleWaiting) {
   wait.acts = false;
   wait.proves_within = 20min;
   EXPECT_EQ(diagnosed({full, wait}, kTurnsFail).act, Act::tell);
+}
+
+TEST_F(LadderTest, WhatWorksIsNotRestartedForAPartOfIt) {
+  see(kComplains);
+  auto restart = option("plugin_failure", "quarantine_plugin");
+  restart.disturbs = true;
+  auto step = diagnosed({restart}, kComplains);
+  EXPECT_EQ(step.act, Act::tell);
+  EXPECT_THAT(step.why, HasSubstr("would restart"));
+}
+
+TEST_F(LadderTest, AComplaintThatNothingBearsOutWakesNobody) {
+  see(kComplains);
+  EXPECT_EQ(diagnosed({}, kComplains).act, Act::none);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(see(kComplains, 1min).act, Act::none);
+}
+
+TEST_F(LadderTest, AfterAComplaintAGatewayThatIsDownDoesNotWait) {
+  see(kComplains);
+  ASSERT_EQ(diagnosed({}, kComplains).act, Act::none);
+  EXPECT_EQ(see(kRefused).act, Act::look);
 }
 
 TEST_F(LadderTest, UnclearCausesAreNotActedOn) {
@@ -274,6 +296,7 @@ RC_GTEST_PROP(LadderProperty, TheGuardsHoldForAnySequenceOfEvents, ()) {
         RC_ASSERT(chosen.obstacle.empty());
         RC_ASSERT(chosen.score >= rules.least_score);
         RC_ASSERT(!(chosen.disturbs && sight.starting));
+        RC_ASSERT(!(chosen.disturbs && sight.trouble == Trouble::complains));
         RC_ASSERT(!(chosen.acts && profile == Profile::observe_only));
         RC_ASSERT(!since_well.contains({chosen.cause, chosen.remedy}));
         since_well.emplace(chosen.cause, chosen.remedy);
@@ -307,8 +330,8 @@ RC_GTEST_PROP(LadderProperty, TheGuardsHoldForAnySequenceOfEvents, ()) {
                         {{6, 31}, {3, 1}, {3, 90}, {1, 16}, {1, 0}, {1, 700}, {1, 4000}}));
         break;
       case 1: {
-        sight.trouble =
-            *rc::gen::element(Trouble::none, Trouble::none, Trouble::refused, Trouble::turns_fail);
+        sight.trouble = *rc::gen::element(Trouble::none, Trouble::none, Trouble::none, Trouble::refused,
+                                          Trouble::refused, Trouble::turns_fail, Trouble::complains);
         sight.starting = *rc::gen::weightedElement<bool>({{3, false}, {1, true}});
         sight.wanted = *rc::gen::weightedElement<bool>({{19, true}, {1, false}});
         break;

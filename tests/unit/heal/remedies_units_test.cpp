@@ -12,7 +12,7 @@ using Then = Treatment::Then;
 constexpr std::string_view kHead = "# Written by meshops; take it back with: meshops undo\n[Service]\n";
 
 std::string drop_in(std::string_view topic) {
-  return fmt::format("/home/ada/.config/systemd/user/openclaw-gateway.service.d/50-meshops-{}.conf", topic);
+  return fmt::format("/home/ada/.config/systemd/user/openclaw-gateway.service.d/zz-meshops-{}.conf", topic);
 }
 std::vector<std::string> steps(std::string_view topic, std::string_view settings) {
   return {"reload the units of systemd of user ada",
@@ -230,7 +230,7 @@ TEST(UnitRemedies, AUsersDropInBelongsToTheUserASystemsToRoot) {
   c.file("/usr/lib/systemd/system/openclaw-gateway.service", "[Service]\nExecStart=/x\n", {}, 0);
   EXPECT_EQ(access(), (Access{0644, 0, 0}));
   EXPECT_EQ(std::get<WriteFile>(c.plan("raise_stop_timeout")->actions[1]).path,
-            "/etc/systemd/system/openclaw-gateway.service.d/50-meshops-stop.conf");
+            "/etc/systemd/system/openclaw-gateway.service.d/zz-meshops-stop.conf");
 }
 
 TEST(NodeSearch, ReadsRangesAsNpmDoes) {

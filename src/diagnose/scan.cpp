@@ -1,0 +1,277 @@
+#include "diagnose/scan.h"
+
+#include <fmt/format.h>
+#include <hs/hs.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+
+#include "diagnose/everyday.h"
+#include "diagnose/needles.h"
+
+namespace meshops::diagnose {
+
+namespace {
+
+/// One of our own patterns is wrong: no input can cause that, and a unit test looks at them all.
+[[noreturn]] void broken_table(std::string_view id, std::string_view why) {
+  fmt::print(stderr, "meshops: the signature table cannot be used: {} {}\n", id, why);
+  std::abort();
+}
+
+/// memchr runs at many GB/s, a counting loop at one.
+std::size_t line_ends(std::string_view text) {
+  std::size_t count = 0;
+  for (auto at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1)) ++count;
+  return count;
+}
+
+/// Where the next block ends: behind the last line end in kBlock bytes if there is one.
+std::size_t block_end(std::string_view text, std::size_t begin) {
+  if (text.size() - begin <= kBlock) return text.size();
+  auto end = text.substr(begin, kBlock).rfind('\n');
+  return begin + (end == text.npos ? kBlock : end + 1);
+}
+
+struct FreeDatabase {
+  void operator()(hs_database_t* db) const { hs_free_database(db); }
+};
+struct FreeScratch {
+  void operator()(hs_scratch_t* scratch) const { hs_free_scratch(scratch); }
+};
+
+}  // namespace
+
+/// All needles of all signatures as one database, and whose each is.
+class Scanner::Needles {
+ public:
+  explicit Needles(std::span<const Signature> signatures) {
+    Owned all;
+    for (std::size_t i = 0; i < signatures.size(); ++i) {
+      const auto& s = signatures[i];
+      auto own = needles_of(is_weak(s.id) ? words_of_failure() : s.pattern);
+      if (own.empty()) broken_table(s.id, "has no needle");
+      for (auto& needle : own) all[std::move(needle)].push_back(i);
+    }
+    share(all);
+    std::vector<const char*> texts;
+    std::vector<std::size_t> sizes;
+    std::vector<unsigned> ids;
+    for (auto& [needle, owners] : all) {
+      ids.push_back(static_cast<unsigned>(owners_.size()));
+      texts.push_back(needle.c_str());
+      sizes.push_back(needle.size());
+      owners_.push_back(std::move(owners));
+    }
+    std::vector<unsigned> flags(texts.size(), HS_FLAG_CASELESS);
+    hs_database_t* db = nullptr;
+    hs_compile_error_t* why = nullptr;
+    if (hs_compile_lit_multi(texts.data(), flags.data(), ids.data(), sizes.data(),
+                             static_cast<unsigned>(texts.size()), HS_MODE_BLOCK, nullptr, &db,
+                             &why) != HS_SUCCESS)
+      broken_table("needles", why == nullptr ? "?" : why->message);
+    database_.reset(db);
+  }
+
+  std::size_t size() const { return owners_.size(); }
+  const std::vector<std::size_t>& owners(std::size_t needle) const { return owners_[needle]; }
+
+  /// Scratch is for one scan at a time.
+  std::unique_ptr<hs_scratch_t, FreeScratch> scratch() const {
+    hs_scratch_t* raw = nullptr;
+    if (hs_alloc_scratch(database_.get(), &raw) != HS_SUCCESS) broken_table("needles", "no memory");
+    return std::unique_ptr<hs_scratch_t, FreeScratch>(raw);
+  }
+
+  /// Calls found(needle, end) for each, in the order of their ends.
+  template <typename Found>
+  void find(std::string_view block, hs_scratch_t* scratch, Found found) const {
+    auto code = hs_scan(
+        database_.get(), block.data(), static_cast<unsigned>(block.size()), 0, scratch,
+        [](unsigned id, unsigned long long, unsigned long long to, unsigned, void* context) {
+          (*static_cast<Found*>(context))(id, static_cast<std::size_t>(to));
+          return 0;
+        },
+        &found);
+    if (code != HS_SUCCESS) broken_table("needles", fmt::format("a scan failed with code {}", code));
+  }
+
+ private:
+  using Owned = std::map<std::string, std::vector<std::size_t>>;
+
+  /// A needle that contains another one is not looked for: the shorter one finds its lines, too. Fewer
+  /// needles are faster, as long as the short ones are rare.
+  static void share(Owned& all) {
+    constexpr std::size_t kLongEnough = 6;
+    auto rare = [](std::string_view n) { return n.size() >= kLongEnough && times_in_everyday_lines(n) == 0; };
+    std::vector<std::string> by_size;
+    for (const auto& [needle, owners] : all) by_size.push_back(needle);
+    std::ranges::sort(by_size, [](const auto& a, const auto& b) {
+      return a.size() != b.size() ? a.size() < b.size() : a < b;
+    });
+    std::vector<std::string_view> kept;
+    for (const auto& needle : by_size) {
+      auto inside =
+          std::ranges::find_if(kept, [&](std::string_view k) { return needle.find(k) != needle.npos; });
+      if (inside == kept.end()) {
+        if (rare(needle)) kept.push_back(needle);
+        continue;
+      }
+      auto& owners = all[std::string(*inside)];
+      for (auto owner : all[needle])
+        if (std::ranges::find(owners, owner) == owners.end()) owners.push_back(owner);
+      all.erase(needle);
+    }
+  }
+
+  std::unique_ptr<hs_database_t, FreeDatabase> database_;
+  std::vector<std::vector<std::size_t>> owners_;
+};
+
+Scanner::Scanner(std::span<const Signature> signatures)
+    : signatures_(signatures),
+      needles_(std::make_unique<const Needles>(signatures)),
+      expressions_(signatures.size()) {}
+
+Scanner::~Scanner() = default;
+
+/// A signature's pattern, compiled when it is first needed: most never are.
+const re2::RE2& Scanner::expression(std::size_t signature) const {
+  auto& mine = expressions_[signature];
+  std::call_once(mine.once, [&] {
+    re2::RE2::Options options;
+    options.set_encoding(re2::RE2::Options::EncodingLatin1);  // bytes, whatever they are
+    options.set_case_sensitive(false);
+    options.set_log_errors(false);
+    mine.compiled = std::make_unique<re2::RE2>(signatures_[signature].pattern, options);
+    if (!mine.compiled->ok()) broken_table(signatures_[signature].id, mine.compiled->error());
+  });
+  return *mine.compiled;
+}
+
+/// One log being read.
+class Reading {
+ public:
+  Reading(const Scanner& scanner, std::string_view text)
+      : scanner_(scanner), text_(text), of_(scanner.signatures_.size()) {
+    for (std::size_t i = 0; i < of_.size(); ++i)
+      if (is_weak(scanner.signatures_[i].id)) of_[i] = {.allowed = kTriesOfWeak, .weak = true};
+  }
+
+  void read() {
+    auto scratch = scanner_.needles_->scratch();
+    for (block_begin_ = 0; block_begin_ < text_.size(); block_begin_ = block_end_) {
+      block_end_ = block_end(text_, block_begin_);
+      line_begin_ = line_end_ = block_begin_;
+      for (auto& s : of_) s.next_block();
+      asleep_.assign(scanner_.needles_->size(), 0);
+      scanner_.needles_->find(
+          text_.substr(block_begin_, block_end_ - block_begin_), scratch.get(),
+          [this](std::size_t needle, std::size_t end) { found(needle, block_begin_ + end - 1); });
+    }
+    std::ranges::sort(hits, [](const Hit& a, const Hit& b) {
+      return a.signature != b.signature ? a.signature < b.signature : a.line < b.line;
+    });
+  }
+
+  std::vector<Hit> hits;
+  Scanner::Work work;
+
+ private:
+  struct PerSignature {
+    std::size_t hits = 0;
+    std::size_t tries = 0, allowed = kTriesPerBlock;
+    std::size_t looked_to = 0;
+    bool weak = false;
+
+    bool done() const { return hits == kHitsPerSignature || tries >= allowed; }
+    void next_block() {
+      if (weak) return;
+      if (tries >= allowed) allowed = std::max(allowed / 2, kFewestTriesPerBlock);
+      tries = 0;
+    }
+    void hit() {
+      ++hits;
+      if (!weak) allowed = kTriesPerBlock;
+    }
+  };
+
+  /// `at` is the last byte of a needle; they come in this order.
+  void found(std::size_t needle, std::size_t at) {
+    ++work.needles;
+    if (asleep_[needle] != 0) return;
+    bool all_done = true;
+    for (auto signature : scanner_.needles_->owners(needle)) {
+      auto& s = of_[signature];
+      if (s.done()) continue;
+      all_done = false;
+      if (at >= s.looked_to) look(signature, s, at);
+    }
+    asleep_[needle] = all_done ? 1 : 0;
+  }
+
+  void look(std::size_t signature, PerSignature& s, std::size_t at) {
+    find_line(at);
+    auto begin = at > line_begin_ + kReach ? at - kReach : line_begin_;
+    auto end = std::min(line_end_, at + kReach);
+    ++s.tries;
+    ++work.tries;
+    s.looked_to = end;
+    re2::StringPiece window(text_.data() + begin, end - begin), match;
+    const auto& expression = scanner_.expression(signature);
+    // Whether is much quicker to answer than where.
+    if (!expression.Match(window, 0, window.size(), re2::RE2::UNANCHORED, nullptr, 0)) return;
+    expression.Match(window, 0, window.size(), re2::RE2::UNANCHORED, &match, 1);
+    s.hit();
+    s.looked_to = line_end_;  // one hit per line
+    auto lines = line_ends(text_.substr(counted_to_, line_begin_ - counted_to_));
+    lines_ += lines;
+    counted_to_ = line_begin_;
+    hits.push_back({signature, lines_, shown_around(static_cast<std::size_t>(match.data() - text_.data()))});
+  }
+
+  /// The line that holds the byte at `at`, as far as it lies in the block.
+  void find_line(std::size_t at) {
+    if (at >= line_begin_ && at < line_end_) return;
+    auto block = text_.substr(0, block_end_);
+    auto before = block.substr(block_begin_, at - block_begin_).rfind('\n');
+    line_begin_ = before == block.npos ? block_begin_ : block_begin_ + before + 1;
+    line_end_ = std::min(block.find('\n', at), block_end_);
+  }
+
+  /// The line, of a long one the part that begins near the match.
+  std::string_view shown_around(std::size_t match) const {
+    auto begin = line_begin_;
+    if (line_end_ - line_begin_ > kLineShown && match > line_begin_ + kLineShown / 4)
+      begin = match - kLineShown / 4;
+    auto line = text_.substr(begin, std::min(kLineShown, line_end_ - begin));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+  }
+
+  const Scanner& scanner_;
+  std::string_view text_;
+  std::vector<PerSignature> of_;
+  std::vector<std::uint8_t> asleep_;  // of each needle: nobody wants it for the rest of the block
+  std::size_t block_begin_ = 0, block_end_ = 0;
+  std::size_t line_begin_ = 0, line_end_ = 0;
+  std::size_t lines_ = 1, counted_to_ = 0;  // line ends are counted up to where they are asked for
+};
+
+std::vector<Hit> Scanner::scan(std::string_view text, Work* work) const {
+  Reading reading(*this, text);
+  reading.read();
+  if (work != nullptr) *work = reading.work;
+  return std::move(reading.hits);
+}
+
+std::vector<Hit> scan(std::string_view text) {
+  static const Scanner all(signatures());
+  return all.scan(text);
+}
+
+}  // namespace meshops::diagnose
