@@ -403,6 +403,18 @@ def test_a_killed_gateway_is_back(tmp_path):
         assert [after["health"][layer]["state"] for layer in ("process", "port", "live", "loop", "started", "ready")] == ["ok"] * 6
 
 
+def test_what_belongs_to_meshops_own_unit_does_not_reach_the_gateway(tmp_path, monkeypatch):
+    unwanted = {"OPENCLAW_SERVICE_MARKER": "openclaw", "INVOCATION_ID": "1", "NODE_COMPILE_CACHE": "/nowhere",
+                "NOTIFY_SOCKET": "/nowhere"}
+    for name, value in unwanted.items():
+        monkeypatch.setenv(name, value)
+    with Site(tmp_path) as site:
+        pid = site.ready()["identity"]["pid"]
+        given = dict(v.split("=", 1) for v in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in v)
+        assert not unwanted.keys() & given.keys()
+        assert given["OPENCLAW_SUPERVISOR_MODE"] == "external"
+
+
 def test_a_frozen_gateway_is_noticed_and_back(tmp_path):
     with Site(tmp_path) as site:
         pid = site.ready()["identity"]["pid"]

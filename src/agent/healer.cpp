@@ -71,7 +71,10 @@ void Healer::saw() {
     return;
   }
   auto step = ladder_.see(machine_.clock().now(), sight);
-  if (step.act == Step::Act::none) return;
+  if (step.act == Step::Act::none) {
+    if (sight.trouble == Trouble::none && !sight.starting && sight.wanted) swaps_back();
+    return;
+  }
   busy_ = true;
   asio::co_spawn(machine_.executor(), carry(std::move(step)), asio::detached);
 }
@@ -234,7 +237,8 @@ asio::awaitable<Step> Healer::treat(const Step& step) {
 
 asio::awaitable<Status> Healer::operate(std::int64_t entry, const heal::Treatment& t) {
   std::weak_ptr<int> alive = alive_;
-  if (t.quiet_moment) {
+  // Turns that fail are nothing to wait for.
+  if (t.quiet_moment && bedside_.sight().trouble != Trouble::turns_fail) {
     auto until = machine_.clock().now() + kQuietWait;
     while (!bedside_.quiet() && bedside_.running() && machine_.clock().now() < until) {
       co_await pause_for(5s);

@@ -39,8 +39,15 @@ struct Notice {
   bool grave = false;  // people must know, even if nothing can be done
 };
 
+/// Addresses of the mesh's other nodes.
+std::vector<std::string> peers_of(const Mesh& mesh);
+
 /// Those that a diagnosis holds possible, best first.
 std::vector<std::string> causes_of(const diagnose::Diagnosis& diagnosis);
+
+/// When a treatment that helped is to be taken back by itself: a swapped model, so that the first choice is
+/// tried again. Nothing for all others.
+std::optional<WallTime> taken_back_at(const store::Entry& entry);
 
 class Healer {
  public:
@@ -56,7 +63,8 @@ class Healer {
   void pause(bool on) { ladder_.pause(on); }
   /// Held while it works on what the gateway starts from.
   bool at_work() const { return busy_; }
-  void noticed(std::optional<Notice> notice);
+  /// The worst first; the first that something can be done about, or that is grave, is what it sees.
+  void noticed(std::vector<Notice> notices);
   const std::optional<Notice>& notice() const { return notice_; }
 
   /// What it would do now (meshops.heal/1); changes nothing.
@@ -99,6 +107,7 @@ class Healer {
   void tell(alert::Alert::Kind kind, const std::string& headline);
   void write_incident(std::string_view outcome);
   void keep_starts();
+  void swaps_back();
 
   Bedside& bedside_;
   const Mesh& mesh_;
@@ -112,6 +121,7 @@ class Healer {
   std::optional<std::int64_t> start_entry_;  // of a start by supervision that has not proved itself
   std::string open_remedy_, open_cause_;
   Instant operated_at_{};
+  std::optional<std::pair<std::int64_t, WallTime>> swap_;  // the entry of a swapped model, and until when
   std::optional<WallTime> since_;  // of the treatment that is open: what the log said before it is history
   std::string incident_;
   WallTime incident_at_{};

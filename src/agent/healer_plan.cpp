@@ -64,6 +64,13 @@ diagnose::Diagnosis known(const Notice& notice) {
 
 }  // namespace
 
+std::vector<std::string> peers_of(const Mesh& mesh) {
+  std::vector<std::string> out;
+  for (const auto& node : mesh.nodes)
+    if (node.name != mesh.node && !node.address.empty()) out.push_back(node.address);
+  return out;
+}
+
 std::vector<std::string> causes_of(const diagnose::Diagnosis& diagnosis) {
   std::vector<std::string> out;
   for (const auto& h : diagnosis.hypotheses)
@@ -71,15 +78,16 @@ std::vector<std::string> causes_of(const diagnose::Diagnosis& diagnosis) {
   return out;
 }
 
-void Healer::noticed(std::optional<Notice> notice) {
-  if (notice && !notice->grave) {
-    // Hygiene: where there is nothing to clean, nobody need know.
-    auto plans = plan(known(*notice), {});
-    bool possible =
-        std::ranges::any_of(plans, [](const Plan& p) { return p.option.obstacle.empty() && p.option.acts; });
-    if (!possible) notice.reset();
-  }
-  notice_ = std::move(notice);
+void Healer::noticed(std::vector<Notice> notices) {
+  // Hygiene: where there is nothing to clean, nobody need know.
+  auto counts = [this](const Notice& notice) {
+    if (notice.grave) return true;
+    auto plans = plan(known(notice), {});
+    return std::ranges::any_of(plans,
+                               [](const Plan& p) { return p.option.obstacle.empty() && p.option.acts; });
+  };
+  auto first = std::ranges::find_if(notices, counts);
+  notice_ = first == notices.end() ? std::nullopt : std::optional(std::move(*first));
 }
 
 asio::awaitable<Result<Healer::Finding>> Healer::find(bool record) {
@@ -151,6 +159,7 @@ heal::Patient Healer::patient(const diagnose::Closeup& seen) const {
                   .identity = bedside_.identity(),
                   .owner = own_account(),
                   .running = bedside_.running(),
+                  .settling = bedside_.sight().starting,
                   .pid = bedside_.pid(),
                   .log = seen.log,
                   .stamp = stamp(machine_.clock().wall()),
@@ -175,8 +184,7 @@ heal::Patient Healer::patient(const diagnose::Closeup& seen) const {
   auto good = machine_.state_dir() / "gateways" / p.spec.name / "good-config";
   if (machine_.host().stat(good)) p.good_config = good;
   p.consent = {mesh_.heal.consent.begin(), mesh_.heal.consent.end()};
-  for (const auto& node : mesh_.nodes)
-    if (node.name != mesh_.node && !node.address.empty()) p.peers.push_back(node.address);
+  p.peers = peers_of(mesh_);
   return p;
 }
 

@@ -1,5 +1,7 @@
 // The Healer: what it writes down, takes back and tells.
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -42,6 +44,9 @@ asio::awaitable<void> Healer::take_over() {
     for (const auto& e : *recent)
       if (!e.steps.empty() && e.by == "meshops")
         ladder_.remember_treatment(now - std::clamp<Duration>(wall - e.began, 0s, 1h), e.cause, e.remedy);
+  if (auto all = records_.ledger.list({.gateway = bedside_.spec().name, .since = wall - 24h, .at_most = 100}))
+    for (const auto& e : *all)
+      if (auto at = taken_back_at(e); at && !swap_) swap_ = {e.id, *at};
   auto open =
       records_.ledger.list({.gateway = bedside_.spec().name, .since = {}, .only_open = true, .at_most = 100});
   if (!open) {
@@ -84,7 +89,32 @@ void Healer::settle(store::Verdict verdict, std::string_view note) {
   if (auto entry = std::exchange(entry_, std::nullopt)) {
     auto ended = records_.ledger.end(*entry, verdict, machine_.clock().wall(), note);
     if (!ended) log::error("heal.ledger", ended.error().text(), {{"gateway", bedside_.spec().name}});
+    if (auto recorded = records_.ledger.get(*entry))
+      if (auto at = taken_back_at(*recorded)) swap_ = {*entry, *at};
   }
+}
+
+std::optional<WallTime> taken_back_at(const store::Entry& entry) {
+  if (entry.remedy != "swap_primary_model" || entry.verdict != store::Verdict::helped || !entry.ended)
+    return std::nullopt;
+  // A limit passes soon; a refused key only when a person has seen to it.
+  return *entry.ended + (entry.cause == "provider_rate_limited" ? 30min : 360min);
+}
+
+/// At a quiet moment; whether it works then is seen like any other trouble.
+void Healer::swaps_back() {
+  if (!swap_ || ladder_.state() != heal::Ladder::State::well || machine_.clock().wall() < swap_->second ||
+      !bedside_.quiet())
+    return;
+  auto entry = std::exchange(swap_, std::nullopt)->first;
+  asio::co_spawn(
+      machine_.executor(),
+      [](Healer& self, std::weak_ptr<int> alive, std::int64_t id) -> asio::awaitable<void> {
+        auto back = co_await self.take_back(id, "meshops, so that the first model is tried again");
+        if (!back && !alive.expired())
+          log::warn("heal.undo", back.error().text(), {{"gateway", self.bedside_.spec().name}});
+      }(*this, alive_, entry),
+      asio::detached);
 }
 
 void Healer::settle_start(store::Verdict verdict, std::string_view note) {

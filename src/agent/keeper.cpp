@@ -99,6 +99,7 @@ Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Records& re
       adapter_(make_adapter(spec_.kind)),
       supervision_(rules_for(mesh, *adapter_), remembered.supervision),
       healer_(*this, mesh, machine, records),
+      rounds_(peers_of(mesh)),
       timer_(machine.executor()),
       last_exit_(std::move(remembered.last_exit)),
       last_exit_at_(remembered.last_exit_at),
@@ -375,11 +376,15 @@ asio::awaitable<void> Keeper::read_log() {
     co_return;
   }
   auto was = works().state;
+  auto started =
+      machine_.clock().wall() - std::chrono::duration_cast<std::chrono::milliseconds>(now() - last_start_);
   for (auto line : split(*text, '\n')) {
     auto parsed = journal::parse_log_line(line);
     auto at = parsed.time.value_or(machine_.clock().wall());
     if (auto sign = adapter_->turn_sign(parsed)) turns_.saw(*sign, at);
-    if (auto complaint = adapter_->complaint(parsed)) complaints_.saw(*complaint, at);
+    // What the process before this one complained of may be mended.
+    if (auto complaint = adapter_->complaint(parsed); complaint && (complaint->of_starts || at >= started))
+      complaints_.saw(*complaint, at);
   }
   auto is = works();
   if (is.state == LayerState::failing && was != LayerState::failing)

@@ -65,7 +65,10 @@ class Keeper final : public Bedside {
   WallTime last_end() const override { return last_exit_at_; }
   heal::Sight sight() const override;
   bool quiet() const override;
-  void operated() override { complaints_.forget(); }
+  void operated() override {
+    complaints_.forget();
+    last_round_ = {};
+  }
   boost::asio::awaitable<Result<nlohmann::ordered_json>> closeup() override;
   void hold() override { supervision_.hold(); }
   void release(bool start, std::string why) override;

@@ -33,12 +33,13 @@ const FileSystemInfo* holding(const std::vector<FileSystemInfo>& all, const fs::
 
 }  // namespace
 
-std::optional<Notice> Rounds::look(const GatewaySpec& spec, const Identity& identity, const ProcessView& view,
-                                   const Host& host, Instant now) {
-  if (!view.running) return std::nullopt;
-  if (auto found = disk(identity, host, now)) return found;
-  if (auto found = memory(view, host, now)) return found;
-  return linger(spec, host, now);
+std::vector<Notice> Rounds::look(const GatewaySpec& spec, const Identity& identity, const ProcessView& view,
+                                 const Host& host, Instant now) {
+  std::vector<Notice> out;
+  if (!view.running) return out;
+  for (auto found : {disk(identity, host, now), memory(view, host, now), linger(spec, host, now), bans(host)})
+    if (found) out.push_back(std::move(*found));
+  return out;
 }
 
 std::optional<Notice> Rounds::disk(const Identity& identity, const Host& host, Instant now) {
@@ -91,6 +92,30 @@ std::optional<Notice> Rounds::linger(const GatewaySpec& spec, const Host& host, 
       Cause::user_session_bus,
       fmt::format("linger is off for {}: its service manager, and the gateway, end with the last login",
                   spec.user)};
+}
+
+/// A node of the mesh that fail2ban keeps out: read from its log, which says every ban and its end.
+std::optional<Notice> Rounds::bans(const Host& host) const {
+  if (peers_.empty()) return std::nullopt;
+  constexpr std::size_t kTail = 64U << 10;
+  auto tail = host.read_part("/var/log/fail2ban.log", -static_cast<std::int64_t>(kTail), kTail);
+  if (!tail) return std::nullopt;  // it does not run here
+  for (const auto& peer : peers_) {
+    std::string_view banned;
+    for (auto line : split(tail->bytes, '\n')) {
+      line = trim(line);
+      if (line.ends_with(fmt::format("] Ban {}", peer)) ||
+          line.ends_with(fmt::format("] Restore Ban {}", peer)))
+        banned = line;
+      else if (line.ends_with(fmt::format("] Unban {}", peer)))
+        banned = {};
+    }
+    if (!banned.empty())
+      return Notice{Cause::fail2ban_self_ban,
+                    fmt::format("fail2ban keeps a node of the mesh out: {}",
+                                banned.substr(banned.rfind('[', banned.rfind(']'))))};
+  }
+  return std::nullopt;
 }
 
 }  // namespace meshops

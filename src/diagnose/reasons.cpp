@@ -176,6 +176,8 @@ std::span<const Contradiction> contradictions() {
       {"display_active", stale_lock, 35},
       {"many_starters", stale_lock, 50},
       {"config_broken", config_startup_guard, 75},
+      {"config_absent", config_schema_invalid, 75},
+      {"exec_program_gone", runtime_mismatch, 60},
       {"config_without_mode", config_schema_invalid, 40},
       {"unit_watchdog", process_hang, 60},
   };

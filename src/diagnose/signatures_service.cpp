@@ -281,6 +281,11 @@ std::span<const Signature> signatures_service() {
                {{runtime_mismatch, 76}},
                R"((Failed at step EXEC spawning |Unable to locate executable |Failed to (execute|locate executable) )[^ \n]{0,200}(/|')(node|nodejs|bun|deno|npm|npx|pnpm|python[\d.]*|java|ruby)'?: No such file)",
                "app.service: Failed at step EXEC spawning /opt/node-20/bin/node: No such file or directory"},
+              {"exec_program_gone",
+               {{unit_misconfigured, 84}, {broken_install, 30}},
+               R"((Failed at step EXEC spawning |Unable to locate executable |Failed to (execute|locate executable) )[^ \n]{0,200}/(openclaw|clawdbot|moltbot)[^ /\n]{0,60}: No such file)",
+               "app.service: Failed at step EXEC spawning /usr/local/bin/openclaw: No such file or "
+               "directory"},
               {"exec_permission",
                {{unit_misconfigured, 50}, {file_permission, 62}},
                R"(Failed at step EXEC spawning .{1,200}: Permission denied|Failed to execute .{1,200}: Permission denied)",

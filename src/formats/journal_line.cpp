@@ -128,8 +128,15 @@ std::string without_ansi(std::string_view text) {
 LogLine parse_log_line(std::string_view line) {
   line = trim(line.substr(0, std::min(line.size(), kLineLimit)));
   auto plain = without_ansi(line);
-  if (line.starts_with('{')) {
-    if (auto json = from_json(line)) return *json;
+  // A journal's own time may stand before what the program wrote.
+  auto first = line.substr(0, line.find(' '));
+  auto stamp = time_of(first);
+  auto rest = stamp ? trim(line.substr(first.size())) : line;
+  if (rest.starts_with('{')) {
+    if (auto json = from_json(rest)) {
+      if (!json->time) json->time = stamp;
+      return *json;
+    }
   }
   return from_console(trim(plain));
 }

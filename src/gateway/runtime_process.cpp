@@ -118,10 +118,12 @@ class ProcessRuntime final : public Runtime {
     SpawnOptions options;
     options.environment = own_environment();
     // What belongs to our own unit must not reach the gateway: it would think that systemd supervises it,
-    // talk to our notify socket, or (NODE_COMPILE_CACHE) fork so that we hold the wrong pid.
+    // talk to our notify socket, kill what holds its port (the marker), or fork so that we hold the wrong pid
+    // (NODE_COMPILE_CACHE).
     for (const auto* name :
          {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM",
-          "SYSTEMD_EXEC_PID", "LISTEN_FDS", "LISTEN_PID", "NODE_COMPILE_CACHE", "MESHOPS_CONFIG"})
+          "SYSTEMD_EXEC_PID", "LISTEN_FDS", "LISTEN_PID", "NODE_COMPILE_CACHE", "MESHOPS_CONFIG",
+          "OPENCLAW_SERVICE_MARKER", "OPENCLAW_SYSTEMD_UNIT"})
       options.environment.erase(name);
     for (const auto& [name, value] : extra_environment_) options.environment[name] = value;
     if (as) {

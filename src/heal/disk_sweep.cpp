@@ -209,13 +209,19 @@ std::vector<TrimFile> oversized_logs(const Patient& patient, const Host& host) {
   const auto& state = patient.identity.state_dir;
   if (state.empty()) return out;
   auto workspaces = workspaces_of(patient, host);
+  auto mounted = host.file_systems();
   auto take = [&](const fs::path& path, const FileInfo& info) {
-    if (info.kind != FileInfo::Kind::regular || info.size <= kTooLarge) return;
+    // Of a small disk that is nearly full, a fifth in one log is too much.
+    auto limit = kTooLarge;
+    if (auto fs = mounted ? file_system_of(*mounted, path) : std::nullopt;
+        fs && fullness(used_percent(*fs)) == Fullness::consent)
+      limit = std::min(limit, fs->bytes / 5);
+    if (info.kind != FileInfo::Kind::regular || info.size <= limit) return;
     if (!path.filename().string().ends_with(".log") || untouchable(path, state, workspaces)) return;
     if (info.uid != patient.owner.uid) return;
     for (const auto& known : out)
       if (known.path == path) return;
-    out.push_back({.path = path, .bytes = info.size, .keep = kKept});
+    out.push_back({.path = path, .bytes = info.size, .keep = std::min(kKept, info.size / 16)});
   };
   std::size_t budget = kMostEntries;
   for (const auto& directory : {state / "logs", kSharedLogs})

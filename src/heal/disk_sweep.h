@@ -31,7 +31,7 @@ std::vector<std::filesystem::path> workspaces_of(const Patient& patient, const H
 /// 10,000 files in all, on the state's own file system only.
 std::vector<RemoveFiles> sweep(const Patient& patient, const Host& host, Fullness full);
 
-/// Logs larger than 256 MiB that somebody still writes.
+/// Logs that somebody still writes, larger than 256 MiB or, on a disk that is nearly full, a fifth of it.
 std::vector<TrimFile> oversized_logs(const Patient& patient, const Host& host);
 
 /// Regular files below a directory with what stat says, depth first in order of their names; at most `budget`

@@ -14,6 +14,9 @@ constexpr auto kAfterClash = 15s;
 /// A look that failed, or a gateway that warms up: no remedy was spent.
 constexpr auto kLookSoon = 30s;
 constexpr auto kOtherTrouble = 2min;
+/// A cause that is less than so much as likely as the best one is not acted on: a person who must mend the
+/// best one would find something else changed, too.
+constexpr double kFarBehind = 0.5;
 }  // namespace
 
 std::string_view text(Trouble trouble) {
@@ -212,10 +215,12 @@ Step Ladder::diagnosed(Instant now, const Sight& sight, const std::vector<Option
 
 Step Ladder::choose(Instant now, const Sight& sight, const std::vector<Option>& options) {
   if (paused_) return rest(now, kLookSoon);
+  double best = 0;
+  for (const auto& option : options) best = std::max(best, option.score);
   std::string obstacles;
   for (std::size_t i = 0; i < options.size(); ++i) {
     const auto& option = options[i];
-    if (option.score < rules_.least_score) continue;
+    if (option.score < rules_.least_score || option.score < best * kFarBehind) continue;
     auto obstacle = option.obstacle;
     // What works is not restarted for a part of it.
     if (obstacle.empty() && option.disturbs && sight.trouble == Trouble::complains)

@@ -246,13 +246,16 @@ Planned reload_mode_off(const Patient& patient, const Host& host) {
 }
 
 Planned quarantine_plugin(const Patient& patient, const Host& host) {
-  constexpr std::string_view kFailed = " failed during load";
+  constexpr std::string_view kPrefix = "[plugins] ", kFailed = " failed during load";
   std::string id;
   for (const auto& line : log_lines(patient)) {
     // The subsystem is the gateway's own word: what a model says is not printed under it.
-    auto at = line.message.find(kFailed);
-    if (line.subsystem != "plugins" || at == std::string::npos) continue;
-    auto name = line.message.substr(0, at);
+    if (line.subsystem != "plugins") continue;
+    std::string_view message = line.message;
+    if (message.starts_with(kPrefix)) message.remove_prefix(kPrefix.size());
+    auto at = message.find(kFailed);
+    if (at == message.npos) continue;
+    auto name = message.substr(0, at);
     if (!name.empty() && name.size() <= 100 &&
         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@/._-") ==
             std::string::npos)
@@ -313,6 +316,14 @@ bool failed(const Patient& patient, const std::string& model) {
   return false;
 }
 
+/// Whether the log says that a turn was answered by it when the first choice was not.
+bool stood_in(const Patient& patient, const std::string& model) {
+  return std::ranges::any_of(log_lines(patient), [&](const auto& line) {
+    return line.field("decision") == "candidate_succeeded" &&
+           fmt::format("{}/{}", line.field("candidateProvider"), line.field("candidateModel")) == model;
+  });
+}
+
 }  // namespace
 
 Planned swap_primary_model(const Patient& patient, const Host& host) {
@@ -322,12 +333,13 @@ Planned swap_primary_model(const Patient& patient, const Host& host) {
   auto route = default_route(*document);
   if (route.primary.empty()) return not_applicable("agents.defaults.model names no primary model");
   auto good = std::ranges::find_if(route.fallbacks, [&](const std::string& other) {
-    auto provider = provider_of(other);
-    // Another address and another key: a provider of its own, which has not failed itself.
-    return provider != provider_of(route.primary) && !failed(patient, other);
+    // Another address and another key: a provider of its own, which has not failed itself. Limits are often a
+    // model's, so that one of the same provider may do; that it does must have been seen.
+    bool other_provider = provider_of(other) != provider_of(route.primary);
+    return other_provider ? !failed(patient, other) : stood_in(patient, other);
   });
   if (good == route.fallbacks.end())
-    return not_applicable("no fallback of another provider than {} is left",
+    return not_applicable("no fallback is left that is of another provider than {} or has been seen to work",
                           printable(provider_of(route.primary)));
   auto text = TRY(json5::set(file.state.bytes, route.path, json5::json_string(*good)));
   return edited(patient, TRY(rewrite(patient, host, file, std::move(text))),

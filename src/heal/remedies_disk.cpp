@@ -146,7 +146,7 @@ Planned rotate_log(const Patient& patient, const Host& host) {
     names.push_back(fmt::format("{} ({})", log.path.string(), bytes_text(log.bytes)));
     actions.emplace_back(std::move(log));
   }
-  if (actions.empty()) return not_applicable("no log of the gateway is larger than 256 MiB");
+  if (actions.empty()) return not_applicable("no log of the gateway is too large");
   Treatment treatment{
       .remedy = {},
       .sentence = fmt::format("cut {} down to the newest lines", printable(join(names, ", "))),

@@ -43,11 +43,13 @@ bool has_word(std::string_view text, std::string_view word) {
 /// Peers that are banned: "NOTICE [sshd] Ban 10.0.0.2" without an Unban after it; else by the evidence.
 std::vector<Ban> banned_peers(const Patient& patient) {
   std::vector<Ban> bans;
+  auto text = patient.log;
+  for (const auto& evidence : patient.evidence) text += "\n" + evidence.text;
   for (const auto& peer : patient.peers) {
     if (!is_address(peer)) continue;
     std::string jail;
     bool banned = false;
-    for (auto line : split(patient.log, '\n')) {
+    for (auto line : split(text, '\n')) {
       auto ban = line.find(fmt::format("] Ban {}", peer));
       auto again = line.find(fmt::format("] {} already banned", peer));
       auto unban = line.find(fmt::format("] Unban {}", peer));

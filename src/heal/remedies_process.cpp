@@ -48,6 +48,7 @@ Planned wait_out_load(const Patient& patient, const Host&) {
   return watching(patient, 20min, "wait until the machine has CPU again: a restart would add to its load");
 }
 Planned wait_for_drain(const Patient& patient, const Host&) {
+  if (patient.running && !patient.settling) return not_applicable("it does not drain now");
   return watching(patient, 330s, "wait until its turns have ended: that may take 315 s");
 }
 Planned wait_cooldown(const Patient& patient, const Host&) {

@@ -44,6 +44,7 @@ struct Patient {
   Identity identity;
   Account owner;  // who the gateway runs as
   bool running = false;
+  bool settling = false;  // it starts, drains or stops within its limits
   pid_t pid = 0;
   diagnose::Cause cause{};
   std::vector<diagnose::Evidence> evidence;

@@ -13,6 +13,9 @@ namespace {
 // breaker).
 constexpr auto kKillWindow = 5min;
 constexpr std::size_t kKillsInWindow = 2;
+/// systemd's own codes for a command that it could not execute (systemd.exec(5)): no gateway ran.
+bool never_executed(const Exit& exit) { return exit.code && *exit.code >= 200 && *exit.code <= 243; }
+
 // Over this share of one core it works on something: GC, a migration, loading.
 constexpr double kBusyShare = 0.2;
 constexpr auto kBusyWindow = 30s;
@@ -124,6 +127,9 @@ Decision Supervision::process_ended(Instant now, const Exit& exit, bool puzzling
     reason_ = "stopped by a person";
     return {};
   }
+  // In the middle of a person's restart the unit looks stopped for a moment. One that could not even be
+  // executed was asked to start since.
+  if (phase_ == Phase::stopped && never_executed(exit)) memory_.wanted = true;
   if (!memory_.wanted) {
     enter(Phase::stopped, now);
     return {};

@@ -73,9 +73,10 @@ Result<std::vector<FileSystemInfo>> local_file_systems() {
   std::erase_if(out, [](FileSystemInfo& fs) {
     struct statvfs st{};
     if (::statvfs(fs.mount_point.c_str(), &st) != 0 || st.f_blocks == 0) return true;
-    fs.bytes = st.f_blocks * st.f_frsize;
+    // Without what is kept for root: full is what df calls 100 %.
+    fs.bytes = (st.f_blocks - st.f_bfree + st.f_bavail) * st.f_frsize;
     fs.bytes_free = st.f_bavail * st.f_frsize;
-    fs.inodes = st.f_files;
+    fs.inodes = st.f_files - st.f_ffree + st.f_favail;
     fs.inodes_free = st.f_favail;
     return false;
   });

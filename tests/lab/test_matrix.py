@@ -110,6 +110,7 @@ def well(patient, row):
 
 
 def healed(patient, row, result):
+    patient.waited = None
     row.inject(patient)
     hurt = tracked(patient)
     if row.during:
@@ -118,14 +119,17 @@ def healed(patient, row, result):
                       row.patience + 30 * (patient.gateway == "openclaw"), 0.25)
     result["seconds"] = round(max(0.0, patient.elapsed() - patient.own_start), 1)
     entries = patient.node.wait("the treatment's verdict", lambda: closed(patient), 30) \
-        if row.remedies and not (row.or_alone and not treatments(patient)) else []
+        if row.remedies and not waits(row) and not (row.or_alone and not treatments(patient)) else []
     after = tracked(patient)
     result["bytes_changed"] = sum(differing(hurt[p], after[p]) for p in hurt)
     result["entries"] = [{k: e[k] for k in ("cause", "remedy", "verdict", "sentence")} for e in entries]
     helped = [e for e in entries if e["verdict"] == "helped"]
     result["named"] = helped[0]["cause"] if helped else ""
     result["remedy"] = helped[0]["remedy"] if helped else ""
-    if row.remedies and (entries or not row.or_alone):
+    if waits(row):
+        result["named"], result["remedy"] = patient.waited["cause"], patient.waited["remedy"]
+        assert patient.waited["cause"] in row.causes, f"waited for another reason: {patient.waited}"
+    elif row.remedies and (entries or not row.or_alone):
         assert helped, f"no treatment helped: {result['entries']}"
         causes, remedies = {e["cause"] for e in helped}, {e["remedy"] for e in helped}
         wrong = causes - set(row.causes or causes)
@@ -135,7 +139,7 @@ def healed(patient, row, result):
     assert not row.never or row.never not in patient.said(), f"said what it must not: {row.never}"
     assert "Debugger listening" not in patient.said(), "somebody sent SIGUSR1"
     if "during" in row.kinds:
-        assert not [e for e in patient.ledger() if e["verdict"] == "open"], "a treatment was left open"
+        patient.node.wait("every treatment's verdict", lambda: all(e["verdict"] != "open" for e in patient.ledger()), 60)
     if row.undo_restores:
         undo(patient, row, hurt, helped[0], result)
 
@@ -144,9 +148,21 @@ def not_before_it_was_hurt(patient, row):
     """A fault may take a moment to show: a ready gateway right after the injection proves nothing."""
     if not row.remedies or row.or_alone or "stops" in row.name:
         return True
+    if waits(row):
+        seen = patient.healing()
+        if seen.get("remedy") in row.remedies and seen.get("state") == "watching":
+            patient.waited = seen
+        if not patient.waited:
+            raise ValueError(f"it does not wait; healing: {seen}")
+        return True
     if not treatments(patient):
         raise ValueError(f"no treatment yet; healing: {patient.healing()}")
     return True
+
+
+def waits(row):
+    """All that is to be done is to wait: that is in no ledger."""
+    return bool(row.remedies) and all(remedy.startswith("wait_") for remedy in row.remedies)
 
 
 def treatments(patient):

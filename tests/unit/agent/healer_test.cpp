@@ -42,6 +42,7 @@ class FakeBedside final : public Bedside {
     identity_.port = 18789;
   }
   Sight is{.trouble = Trouble::refused};
+  std::string log = "<root>: Unrecognized key: \"bogusKey\"\n";
   std::vector<std::string> notes;
   bool runs = false;
 
@@ -58,12 +59,9 @@ class FakeBedside final : public Bedside {
   asio::awaitable<Result<nlohmann::ordered_json>> closeup() override {
     notes.emplace_back("looked");
     if (on_look) on_look();
-    co_return nlohmann::ordered_json{{"schema", "meshops.closeup/1"},
-                                     {"gateway", "main"},
-                                     {"at", "2026-11-24T05:00:00Z"},
-                                     {"facts", {{"exit_code", 78}}},
-                                     {"log", "<root>: Unrecognized key: \"bogusKey\"\n"},
-                                     {"skipped", nlohmann::ordered_json::array()}};
+    co_return nlohmann::ordered_json{
+        {"schema", "meshops.closeup/1"}, {"gateway", "main"}, {"at", "2026-11-24T05:00:00Z"},
+        {"facts", {{"exit_code", 78}}},  {"log", log},        {"skipped", nlohmann::ordered_json::array()}};
   }
   void hold() override { notes.emplace_back("held"); }
   void release(bool start, std::string) override { notes.emplace_back(start ? "started" : "released"); }
@@ -209,6 +207,29 @@ TEST_F(HealerTest, APersonTakesAnEntryBack) {
   loop.run();
   EXPECT_TRUE(done);
   EXPECT_EQ(config(), kBroken);
+  EXPECT_EQ(last().verdict, store::Verdict::undone);
+}
+
+TEST_F(HealerTest, ASwappedModelIsSwappedBackInTime) {
+  const std::string routed =
+      "{ meta: { v: 1 }, gateway: { mode: \"local\" },\n"
+      "  agents: { defaults: { model: { primary: \"one/large\", fallbacks: [\"two/large\"] } } } }\n";
+  machine.the_host.file(kConfig, routed);
+  mesh.heal.consent = {"swap_primary_model"};
+  bedside.runs = true;
+  judged = {diagnose::Cause::provider_rate_limited};
+  sees({.trouble = Trouble::turns_fail});
+  EXPECT_THAT(config(), HasSubstr("primary: \"two/large\""));
+  sees({}, 10s);
+  sees({}, 31s);
+  ASSERT_EQ(last().verdict, store::Verdict::helped);
+  // The next agent knows of it, too.
+  healer = std::make_unique<Healer>(bedside, mesh, machine, records);
+  asio::co_spawn(loop, healer->take_over(), asio::detached);
+  sees({}, 20min);
+  EXPECT_THAT(config(), HasSubstr("primary: \"two/large\""));
+  sees({}, 11min);
+  EXPECT_EQ(config(), routed);
   EXPECT_EQ(last().verdict, store::Verdict::undone);
 }
 

@@ -121,6 +121,13 @@ TEST(Diagnosis, EvidenceIsRedactedAndShort) {
   EXPECT_LE(text.size(), kEvidenceShown);
 }
 
+TEST(Diagnosis, AConfigurationThatIsGoneIsNotABrokenOne) {
+  EXPECT_EQ(first("[reload] config reload skipped (invalid config): ENOENT: no such file\n"
+                  "Missing config. Run `openclaw setup` or set gateway.mode=local.",
+                  R"({"config_missing": "there is no /home/ada/.openclaw/openclaw.json"})"),
+            Cause::config_startup_guard);
+}
+
 TEST(Diagnosis, IsGivenAsJson) {
   auto json = nlohmann::json::parse(to_json(diagnose({"Refusing to bind gateway to lan without auth.", {}})));
   EXPECT_EQ(json["schema"], "meshops.diagnosis/1");

@@ -20,6 +20,17 @@ TEST(LogLine, ConsoleJsonIsRead) {
   EXPECT_EQ(line.field("level"), "") << "it has a place of its own";
 }
 
+TEST(LogLine, ConsoleJsonIsReadBehindAJournalsTime) {
+  auto line = parse_log_line(
+      R"(2026-11-24T19:17:31.177Z {"time": "2026-11-24T19:17:31.174Z", "level": "error", "subsystem": "plugins", "message": "no"})");
+  EXPECT_EQ(line.form, Form::console_json);
+  EXPECT_EQ(line.subsystem, "plugins");
+  EXPECT_EQ(line.time->time_since_epoch().count() % 1000, 174);
+  auto untimed = parse_log_line(R"(2026-11-24T19:17:31.177Z {"level": "error", "message": "no"})");
+  ASSERT_TRUE(untimed.time);
+  EXPECT_EQ(untimed.time->time_since_epoch().count() % 1000, 177);
+}
+
 TEST(LogLine, TheLogFileIsRead) {
   auto line = parse_log_line(
       R"({"0":"{\"subsystem\":\"gateway\"}","1":"ready","_meta":{"logLevelName":"INFO","hostname":"a"},"time":"2026-11-24T06:40:00.123+01:00","message":"ready"})");

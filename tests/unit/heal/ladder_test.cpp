@@ -167,6 +167,14 @@ TEST_F(LadderTest, AfterAComplaintAGatewayThatIsDownDoesNotWait) {
   EXPECT_EQ(see(kRefused).act, Act::look);
 }
 
+TEST_F(LadderTest, WhatIsFarBehindTheLikeliestCauseIsNotActedOn) {
+  see(kRefused);
+  auto person = option("version_skew", "install_newer", 0.94);
+  person.obstacle = "for a person";
+  EXPECT_EQ(diagnosed({person, option("config_startup_guard", "restore_last_good_config", 0.3)}).act,
+            Act::tell);
+}
+
 TEST_F(LadderTest, UnclearCausesAreNotActedOn) {
   see(kRefused);
   EXPECT_EQ(diagnosed({option("process_hang", "drained_restart", 0.2)}).act, Act::tell);
@@ -295,6 +303,7 @@ RC_GTEST_PROP(LadderProperty, TheGuardsHoldForAnySequenceOfEvents, ()) {
         RC_ASSERT(sight.wanted);
         RC_ASSERT(chosen.obstacle.empty());
         RC_ASSERT(chosen.score >= rules.least_score);
+        for (const auto& other : *options) RC_ASSERT(chosen.score >= other.score * 0.5);
         RC_ASSERT(!(chosen.disturbs && sight.starting));
         RC_ASSERT(!(chosen.disturbs && sight.trouble == Trouble::complains));
         RC_ASSERT(!(chosen.acts && profile == Profile::observe_only));

@@ -139,6 +139,16 @@ const bool kAdded = add(
          {"write /home/ada/.openclaw/openclaw.json (30 B → 85 B)"},
          {{kFile, "{ gateway: { mode: \"local\" }, plugins: { entries: { weather: { enabled: false } } } }"}},
          Then::restart},
+        {"quarantine_plugin",
+         "the console is JSON, whose messages name their subsystem again",
+         [](Case& c) {
+           c.config("{ gateway: { mode: \"local\" } }")
+               .log(R"({"time":"2026-11-24T05:11:00.000Z","level":"error","subsystem":"plugins",)"
+                    R"("message":"[plugins] weather failed during load from /p/index.js: Error: boom"})");
+         },
+         {"write /home/ada/.openclaw/openclaw.json (30 B → 85 B)"},
+         {{kFile,
+           "{ gateway: { mode: \"local\" }, plugins: { entries: { weather: { enabled: false } } } }"}}},
         {"swap_primary_model",
          "the first fallback of another provider that has not failed",
          [](Case& c) {
@@ -148,6 +158,16 @@ const bool kAdded = add(
          },
          {"write /home/ada/.openclaw/openclaw.json (264 B → 262 B)"},
          {{kFile, routed_to("three/x")}},
+         Then::watch},
+        {"swap_primary_model",
+         "a fallback of the same provider that was seen to work",
+         [](Case& c) {
+           c.config(kRouted).runs().log(
+               R"({"time":"2026-11-24T05:11:00.000Z","level":"info","subsystem":"model-fallback","message":"x",)"
+               R"("decision":"candidate_succeeded","candidateProvider":"one","candidateModel":"small"})");
+         },
+         {"write /home/ada/.openclaw/openclaw.json (264 B → 264 B)"},
+         {{kFile, routed_to("one/small")}},
          Then::watch},
         {"correct_model_name",
          "one letter of the model is wrong",
@@ -239,7 +259,7 @@ const bool kAdded = add(
          [](Case& c) {
            c.config("{ agents: { defaults: { model: { primary: 'one/a', fallbacks: ['one/b'] } } } }").runs();
          },
-         "no fallback of another provider than one"},
+         "of another provider than one"},
         {"swap_primary_model", "the agent is strict: a text has no fallbacks",
          [](Case& c) { c.config("{ agents: { defaults: { model: 'one/a' } } }"); }, "no fallback"},
         {"correct_model_name", "nothing says that it does not exist: a built-in provider is not listed",

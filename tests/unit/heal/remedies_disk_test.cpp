@@ -105,6 +105,13 @@ const bool kAdded = add(
           "cut /var/log/claw/main.log (3.0 GiB) down to its newest 16.0 MiB"},
          {},
          Then::watch},
+        {"rotate_log",
+         "one fills a small disk",
+         [](Case& c) {
+           c.disk(100).large(kState + "logs/gateway.log", 100U << 20U).host.mounted[0].bytes = 256U << 20U;
+         },
+         {"cut /home/ada/.openclaw/logs/gateway.log (100.0 MiB) down to its newest 6.2 MiB"},
+         {}},
         {"limit_log",
          "the journal has no limit",
          [](Case& c) { c.runs().host.directory("/var/log/journal"); },

@@ -321,6 +321,24 @@ TEST(Supervision, StopThroughTheServiceManagerIsObeyed) {
   EXPECT_EQ(g.s.phase(), Phase::stopped);
 }
 
+TEST(Supervision, ACommandThatIsNotThereWasAskedToStart) {
+  // `systemctl restart` looks like a stop for a moment; then systemd cannot execute the command (203/EXEC).
+  Story g;
+  g.ready_at(20s);
+  g.at(30s).s.stopped_by_person(g.now);
+  g.at(31s).dies({.code = 203, .signal = {}});
+  EXPECT_NE(g.s.phase(), Phase::stopped);
+  EXPECT_TRUE(g.s.memory().wanted);
+}
+
+TEST(Supervision, WhatEndsAfterAPersonsStopStaysStopped) {
+  Story g;
+  g.ready_at(20s);
+  g.at(30s).s.stopped_by_person(g.now);
+  EXPECT_EQ(g.at(31s).dies({.code = 143, .signal = {}}).act, Act::none);
+  EXPECT_EQ(g.s.phase(), Phase::stopped);
+}
+
 TEST(Supervision, PersonsRestartStopsPolitelyThenStarts) {
   Story g;
   g.ready_at(20s);
