@@ -7,6 +7,8 @@
 #include "diagnose/closeup.h"
 #include "diagnose/diagnosis.h"
 #include "diagnose/log_cut.h"
+#include "diagnose/scan.h"
+#include "diagnose/signatures.h"
 #include "diagnose/veil.h"
 #include "must.h"
 

@@ -155,7 +155,7 @@ PROCESSES = (
           remedies=("write_unit_drop_in",), only="systemd-system"),
     Fault(name="linger-gone", what="the user's services end with the last login", inject=linger_gone,
           effect=Shown(f"loginctl show-user {USER} -P Linger 2>/dev/null || echo gone", "gone"),
-          causes=("user_session_bus",), by="consent", remedies=("enable_linger",), only="systemd-user"),
+          causes=("user_session_bus",), by="consent", remedies=("enable_linger",), only="systemd-user", patience=130),
     Fault(name="node-gone", what="no node is on the unit's PATH", inject=with_unit(NODE_GONE),
           effect=Down(127, "No such file or directory"), causes=("runtime_mismatch",), by="person", only="systemd-system"),
     Fault(name="node-too-old", what="Node is too old", effect=Down(1, "node:sqlite is unavailable"),
