@@ -154,10 +154,26 @@ TEST(Signatures, BinaryIsNoTrouble) {
 
 TEST(Reasons, NameWhatExists) {
   std::set<std::string_view> facts;
-  for (const auto& f : {"exit_203", "exit_systemd", "exit_78", "exit_127", "exit_126", "exit_sigkill",
-                        "exit_sigabrt", "exit_sigterm", "disk_has_space", "port_free", "port_owner_stranger",
-                        "port_owner_copy", "many_starters", "lock_pid_of_stranger", "memory_at_limit",
-                        "just_updated", "config_broken", "config_without_mode", "config_absent", "unit_watchdog"})
+  for (const auto& f : {"exit_203",
+                        "exit_systemd",
+                        "exit_78",
+                        "exit_127",
+                        "exit_126",
+                        "exit_sigkill",
+                        "exit_sigabrt",
+                        "exit_sigterm",
+                        "disk_has_space",
+                        "port_free",
+                        "port_owner_stranger",
+                        "port_owner_copy",
+                        "many_starters",
+                        "lock_pid_of_stranger",
+                        "memory_at_limit",
+                        "just_updated",
+                        "config_broken",
+                        "config_without_mode",
+                        "config_absent",
+                        "unit_watchdog"})
     facts.insert(f);
   auto known = [&](std::string_view id) { return id.empty() || signature_number(id) || facts.contains(id); };
   for (const auto& c : combinations())
