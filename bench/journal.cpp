@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 #include <string_view>
 
+#include "cpu_time.h"
 #include "host/journal.h"
 #include "logs.h"
 
@@ -38,12 +38,6 @@ void print_entry(unsigned i) {
       i, at - 1782555000000000ULL + 1, at, message);
 }
 
-double cpu_seconds() {
-  timespec t{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -58,7 +52,7 @@ int main(int argc, char** argv) {
   JournalQuery query;
   query.at_most = 1'000'000;
   std::size_t entries = 0, bytes = 0;
-  auto begin = cpu_seconds();
+  auto begin = bench::cpu_seconds();
   // An answer is bounded: the next one begins behind its last entry.
   for (;;) {
     auto page = read_journal_in(directory, query);
@@ -68,7 +62,7 @@ int main(int argc, char** argv) {
     for (const auto& entry : *page) bytes += entry.message.size();
     query.after_cursor = page->back().cursor;
   }
-  auto took = cpu_seconds() - begin;
+  auto took = bench::cpu_seconds() - begin;
   fmt::print("{} entries, {} MB of messages, {:.3f} CPU s: {:.0f} entries a CPU second\n", entries,
              bytes >> 20, took, static_cast<double>(entries) / took);
   return 0;

@@ -8,20 +8,14 @@ meshops reads what a diagnosis reads: the time and the message. The contenders t
 """
 
 import argparse
-import resource
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 
+from cpu_time import cpu_seconds
+
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def cpu_seconds(command):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def main():

@@ -11,23 +11,15 @@ a healthy log that is in the page cache. ripgrep gets --no-unicode (it is faster
 import argparse
 import os
 import re
-import resource
 import shutil
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 
+from cpu_time import cpu_seconds
+
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def cpu_seconds(command, env):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in (0, 1):  # grep and rg: 1 is "nothing found"
-        raise SystemExit(f"{command[0]} exited {done.returncode}: {done.stderr.strip()[:400]}")
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def for_grep(pattern):
@@ -59,7 +51,7 @@ def main():
         for _ in range(options.rounds):
             for name, command in contenders.items():
                 if shutil.which(command[0]):
-                    times[name].append(cpu_seconds(command, env))
+                    times[name].append(cpu_seconds(command, env, good=(0, 1)))  # grep and rg: 1 is "nothing found"
         size = Path(log).stat().st_size
         base = statistics.median(next(iter(times.values())))
         print(f"{size / 1e6:.0f} MB, {options.signatures} patterns, medians of {options.rounds} rounds in turns")

@@ -13,11 +13,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cpu_time.h"
 #include "diagnose/scan.h"
 #include "diagnose/signatures.h"
 #include "logs.h"
@@ -26,12 +26,6 @@ using namespace meshops;
 using namespace meshops::diagnose;
 
 namespace {
-
-double cpu_seconds() {
-  timespec t{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
-}
 
 /// N of them, taken evenly from all tables but those of weak signs and of facts.
 std::vector<Signature> some(std::size_t n) {
@@ -51,9 +45,9 @@ void measure(const char* what, const std::string& log, const Scanner& few, const
     std::vector<double> rates;
     Scanner::Work work;
     for (int round = 0; round < 5; ++round) {
-      auto begin = cpu_seconds();
+      auto begin = bench::cpu_seconds();
       (void)scanner->scan(log, &work);
-      rates.push_back(static_cast<double>(log.size()) / (cpu_seconds() - begin) / 1e9);
+      rates.push_back(static_cast<double>(log.size()) / (bench::cpu_seconds() - begin) / 1e9);
     }
     std::ranges::sort(rates);
     fmt::print("  {:.2f} GB/s ({} needles, {} tries)", rates[rates.size() / 2], work.needles, work.tries);
@@ -78,13 +72,13 @@ std::string_view map(const char* path) {
 }
 
 int in_this_process(std::size_t size) {
-  auto begin = cpu_seconds();
+  auto begin = bench::cpu_seconds();
   auto sixty = some(60);
   Scanner few(sixty);
-  auto between = cpu_seconds();
+  auto between = bench::cpu_seconds();
   Scanner all(signatures());
   fmt::print("ready after {:.0f} ms with {} signatures, {:.0f} ms with all {}\n", (between - begin) * 1000,
-             sixty.size(), (cpu_seconds() - between) * 1000, signatures().size());
+             sixty.size(), (bench::cpu_seconds() - between) * 1000, signatures().size());
   measure("console", bench::log_of(bench::Log::console, size), few, all);
   measure("console as JSON", bench::log_of(bench::Log::json, size), few, all);
   measure("log file", bench::log_of(bench::Log::file, size), few, all);

@@ -133,18 +133,17 @@ asio::awaitable<Step> Healer::one(Step step) {
       break;
     case Step::Act::tell: {
       log::warn("heal.told", fmt::format("{} needs a person: {}", name, step.why), {{"gateway", name}});
-      bool runs =
-          bedside_.sight().trouble == Trouble::noticed || bedside_.sight().trouble == Trouble::turns_fail ||
-          bedside_.sight().trouble == Trouble::complains || bedside_.sight().trouble == Trouble::not_ready;
+      auto trouble = bedside_.sight().trouble;
+      bool runs = trouble != Trouble::none && !is_down(trouble);
       tell(runs ? alert::Alert::Kind::noticed : alert::Alert::Kind::gave_up,
-           fmt::format("{} {} ({}): {}", name, text(bedside_.sight().trouble),
+           fmt::format("{} {} ({}): {}", name, text(trouble),
                        found_.diagnosis.hypotheses.empty()
                            ? "cause unknown"
                            : diagnose::text(found_.diagnosis.hypotheses.front().cause),
                        step.why));
       write_incident("needs a person: " + step.why);
       // That it complains no more does not prove that it is well.
-      told_ = bedside_.sight().trouble != Trouble::complains;
+      told_ = trouble != Trouble::complains;
       break;
     }
     case Step::Act::recover:

@@ -38,15 +38,13 @@ asio::awaitable<void> Healer::take_over() {
   std::weak_ptr<int> alive = alive_;
   auto wall = machine_.clock().wall();
   auto now = machine_.clock().now();
-  auto recent = records_.ledger.list(
-      {.gateway = bedside_.spec().name, .since = wall - 1h, .only_open = false, .at_most = 100});
-  if (recent)
-    for (const auto& e : *recent)
-      if (!e.steps.empty() && e.by == "meshops")
+  if (auto recent =
+          records_.ledger.list({.gateway = bedside_.spec().name, .since = wall - 24h, .at_most = 100}))
+    for (const auto& e : *recent) {
+      if (e.began >= wall - 1h && !e.steps.empty() && e.by == "meshops")
         ladder_.remember_treatment(now - std::clamp<Duration>(wall - e.began, 0s, 1h), e.cause, e.remedy);
-  if (auto all = records_.ledger.list({.gateway = bedside_.spec().name, .since = wall - 24h, .at_most = 100}))
-    for (const auto& e : *all)
       if (auto at = taken_back_at(e); at && !swap_) swap_ = {e.id, *at};
+    }
   auto open =
       records_.ledger.list({.gateway = bedside_.spec().name, .since = {}, .only_open = true, .at_most = 100});
   if (!open) {
@@ -87,10 +85,12 @@ asio::awaitable<void> Healer::take_over() {
 
 void Healer::settle(store::Verdict verdict, std::string_view note) {
   if (auto entry = std::exchange(entry_, std::nullopt)) {
-    auto ended = records_.ledger.end(*entry, verdict, machine_.clock().wall(), note);
+    auto wall = machine_.clock().wall();
+    auto ended = records_.ledger.end(*entry, verdict, wall, note);
     if (!ended) log::error("heal.ledger", ended.error().text(), {{"gateway", bedside_.spec().name}});
-    if (auto recorded = records_.ledger.get(*entry))
-      if (auto at = taken_back_at(*recorded)) swap_ = {*entry, *at};
+    if (auto at =
+            taken_back_at({.cause = open_cause_, .remedy = open_remedy_, .ended = wall, .verdict = verdict}))
+      swap_ = {*entry, *at};
   }
 }
 

@@ -228,8 +228,7 @@ class Reading {
     expression.Match(window, 0, window.size(), re2::RE2::UNANCHORED, &match, 1);
     s.hit();
     s.looked_to = line_end_;  // one hit per line
-    auto lines = line_ends(text_.substr(counted_to_, line_begin_ - counted_to_));
-    lines_ += lines;
+    lines_ += line_ends(text_.substr(counted_to_, line_begin_ - counted_to_));
     counted_to_ = line_begin_;
     hits.push_back({signature, lines_, shown_around(static_cast<std::size_t>(match.data() - text_.data()))});
   }
