@@ -36,6 +36,14 @@ def written_by_the_gateway(site):
     site.tool("config", "set", "cron.enabled", "false")
 
 
+def lan_without_auth(site):
+    """Edited while it is stopped: a running one may take the edit for good, and keep it as its last good one, before the
+    restart meets the guard."""
+    site.halt()
+    site.edit(('"bind": "loopback"', '"bind": "lan"'), ('"mode": "token",\n', '"mode": "none",\n'))
+    site.start_again()
+
+
 def toggled_for_ever(site):
     site.program("config-writer", "sh", "-c",
                  f"while :; do for v in 1 2; do sed -i 's/\"trustedProxies\": .*/\"trustedProxies\": [\"10.0.0.'$v'\"],/' "
@@ -101,8 +109,7 @@ CONFIGURATION = (
     Fault(name="config-missing", what="the file is deleted", inject=removed, effect=Down(78, "Missing config."),
           causes=("config_startup_guard",), remedies=("restore_last_good_config",)),
     Fault(name="lan-without-auth", what="it shall listen on the network without a token",
-          inject=edited(('"bind": "loopback"', '"bind": "lan"'), ('"mode": "token",\n', '"mode": "none",\n')),
-          effect=Down(78, "Refusing to bind gateway to lan without auth."), causes=("config_startup_guard",),
+          inject=lan_without_auth, effect=Down(78, "Refusing to bind gateway to lan without auth."), causes=("config_startup_guard",),
           remedies=("restore_last_good_config",), undo_restores=(CONFIG,)),
     Fault(name="restarted-by-a-writer", what="a sync job rewrites a key every two seconds",
           prepare=lambda site: site.edit(('"bind": "loopback",', '"bind": "loopback",\n    "trustedProxies": ["10.0.0.1"],')),
