@@ -61,8 +61,8 @@ struct ExampleTable {
   std::string_view lines;
   std::vector<std::string_view> explained;
 };
-const std::array<ExampleTable, 8>& example_tables() {
-  static const std::array<ExampleTable, 8> all = {{
+const std::array<ExampleTable, 10>& example_tables() {
+  static const std::array<ExampleTable, 10> all = {{
       {"gateway",
        "A gateway that meshops starts itself.",
        "#[[gateway]]\n#name = \"main\"\n",
@@ -99,6 +99,16 @@ const std::array<ExampleTable, 8>& example_tables() {
        "A program of your own.",
        "#[[alert]]\n#name = \"pager\"\n#kind = \"command\"\n",
        {"command"}},
+      {"allow",
+       "A finding of the audit that you live with.",
+       "#[[allow]]\n#rule = \"SYS-013\"\n#until = \"2027-01-31\"\n#reason = \"moves to the new node in "
+       "January\"\n",
+       {"where"}},
+      {"backup",
+       "A copy of your data, which the audit counts.",
+       "#[[backup]]\n#name = \"memory\"\n#data = \"/home/claw/.openclaw\"\n#target = "
+       "\"s3:https://s3.example.org/memory\"\n",
+       {"media", "offsite", "every", "keep"}},
   }};
   return all;
 }

@@ -103,6 +103,40 @@ struct HealSpec {
   bool operator==(const HealSpec&) const = default;
 };
 
+/// What the owner of the mesh has decided, as far as rules of the audit ask for it.
+struct AuditSpec {
+  std::vector<std::string> ports;           // "22": may be open to other machines
+  std::vector<std::string> trusted_hosts;   // where an SSH agent may be forwarded to
+  std::vector<std::string> paid_providers;  // no free tier: not limited like one
+  std::string gateway_version;              // the one version every node runs; empty: not pinned
+  bool overlay = false;                     // private addresses of peers are reached over an overlay network
+  Duration secret_age = std::chrono::hours(24 * 90);
+  std::vector<std::string> old_secrets;                        // names of secrets without that limit
+  unsigned disk_clean = 60, disk_alert = 75, disk_panic = 85;  // percent
+  bool operator==(const AuditSpec&) const = default;
+};
+
+/// A finding that the owner has decided to live with.
+struct AllowSpec {
+  std::string rule;
+  std::string where;  // a shell pattern over the finding's file; empty: everywhere
+  std::string until;  // "2027-01-31", the last day it holds
+  std::string reason;
+  bool operator==(const AllowSpec&) const = default;
+};
+
+/// A copy of data that is kept elsewhere.
+struct BackupSpec {
+  std::string name;
+  std::filesystem::path data;
+  std::string target;  // a path, or the URL of a repository
+  std::string media;   // "disk", "object-store", …: what kind of thing it lies on
+  bool offsite = false;
+  Duration every = std::chrono::hours(24);
+  unsigned keep = 0;  // how many; 0: no rotation
+  bool operator==(const BackupSpec&) const = default;
+};
+
 struct Mesh {
   std::filesystem::path source;  // empty: no file, all defaults
   std::string name = "home";
@@ -113,9 +147,12 @@ struct Mesh {
   Discover discover = Discover::supervise;
   Limits limits;
   HealSpec heal;
+  AuditSpec audit;
   std::vector<NodeSpec> nodes;  // at least this one
   std::vector<GatewaySpec> gateways;
   std::vector<AlertSpec> alerts;
+  std::vector<AllowSpec> allows;
+  std::vector<BackupSpec> backups;
 
   bool operator==(const Mesh&) const = default;
   std::vector<GatewaySpec> gateways_of(const std::string& node_name) const;

@@ -63,6 +63,7 @@ class Parser {
       finish_nodes();
       finish_gateways();
       finish_alerts();
+      finish_audit();
     } else {
       add(tree.error().at, tree.error().code, tree.error().sentence, tree.error().hint);
     }
@@ -88,7 +89,7 @@ class Parser {
   // --- each section, key by key ---
 
   void fill_all(const toml_tree::Table& root) {
-    mesh_at_.at = agent_at_.at = limits_at_.at = heal_at_.at = {1, 1};
+    mesh_at_.at = agent_at_.at = limits_at_.at = heal_at_.at = audit_at_.at = {1, 1};
     for (const auto& entry : root) {
       if (entry.key == "mesh") {
         if (const auto* t = single(entry)) fill(schema::mesh_keys(), *t, "mesh", mesh_, mesh_at_);
@@ -99,12 +100,18 @@ class Parser {
           fill(schema::limits_keys(), *t, "limits", mesh_.limits, limits_at_);
       } else if (entry.key == "heal") {
         if (const auto* t = single(entry)) fill(schema::heal_keys(), *t, "heal", mesh_.heal, heal_at_);
+      } else if (entry.key == "audit") {
+        if (const auto* t = single(entry)) fill(schema::audit_keys(), *t, "audit", mesh_.audit, audit_at_);
       } else if (entry.key == "node") {
         fill_list(entry, schema::node_keys(), mesh_.nodes, nodes_at_);
       } else if (entry.key == "gateway") {
         fill_list(entry, schema::gateway_keys(), mesh_.gateways, gateways_at_);
       } else if (entry.key == "alert") {
         fill_list(entry, schema::alert_keys(), mesh_.alerts, alerts_at_);
+      } else if (entry.key == "allow") {
+        fill_list(entry, schema::allow_keys(), mesh_.allows, allows_at_);
+      } else if (entry.key == "backup") {
+        fill_list(entry, schema::backup_keys(), mesh_.backups, backups_at_);
       } else {
         unknown_section(entry);
       }
@@ -433,11 +440,29 @@ class Parser {
                       kind));
   }
 
+  void finish_audit() {
+    const auto& a = mesh_.audit;
+    if (a.disk_clean > a.disk_alert || a.disk_alert > a.disk_panic)
+      add(audit_at_.at, ConfigCode::conflict,
+          fmt::format(
+              "audit.disk_clean is {}, disk_alert {} and disk_panic {}, expected none to be above the next",
+              a.disk_clean, a.disk_alert, a.disk_panic));
+    std::map<std::string, Position> first;
+    for (std::size_t i = 0; i < mesh_.backups.size(); ++i) {
+      auto& backup = mesh_.backups[i];
+      if (backup.media.empty()) backup.media = backup.target.starts_with('/') ? "disk" : "object-store";
+      const auto& seen = backups_at_[i];
+      if (!seen.has("name") || !seen.usable("name")) continue;
+      auto [other, fresh] = first.emplace(backup.name, seen.value_at("name"));
+      if (!fresh) twice(seen.value_at("name"), fmt::format("backup {}", quote(backup.name)), other->second);
+    }
+  }
+
   std::string file_;
   const Surroundings& around_;
   Mesh mesh_;
-  Seen mesh_at_, agent_at_, limits_at_, heal_at_;
-  std::vector<Seen> nodes_at_, gateways_at_, alerts_at_;
+  Seen mesh_at_, agent_at_, limits_at_, heal_at_, audit_at_;
+  std::vector<Seen> nodes_at_, gateways_at_, alerts_at_, allows_at_, backups_at_;
   struct Found {
     Position at;
     std::size_t order;  // of faults at one place the first found comes first

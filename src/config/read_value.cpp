@@ -119,6 +119,8 @@ class Reader {
         return text;
       case Type::line:
         return checked(text, values::line(text));
+      case Type::date:
+        return checked(text, values::date(text));
       case Type::mailbox:
         return checked(text, values::mailbox(text));
       case Type::mail_server:

@@ -363,6 +363,7 @@ const std::vector<Section>& sections() {
       section("agent", false, "The agent on this machine.", agent_keys()),
       section("limits", false, "How patient and how bold meshops is.", limits_keys()),
       section("heal", false, "How far meshops may go to mend a gateway.", heal_keys()),
+      section("audit", false, "What you have decided, as far as `meshops audit` asks for it.", audit_keys()),
       section("node", true, "One machine of the mesh. Without any, the mesh is this machine alone.",
               node_keys()),
       section("gateway", true, "One gateway to look after.", gateway_keys()),
@@ -370,6 +371,9 @@ const std::vector<Section>& sections() {
               "One way to tell people when meshops has given up, was stopped by a guard, or sees what only a "
               "person can mend. Without any, it is only logged.",
               alert_keys()),
+      section("allow", true, "One finding of the audit that you live with, why, and until when.",
+              allow_keys()),
+      section("backup", true, "One copy of your data, as the audit counts them.", backup_keys()),
   };
   return all;
 }
@@ -430,6 +434,8 @@ std::string wanted(const KeyFacts& key) {
       return "a table of texts";
     case Type::line:
       return "a text of one line";
+    case Type::date:
+      return "a day such as 2027-01-31";
     case Type::mail_server:
       return "a mail server such as smtps://mail.example.org:465";
     case Type::mailbox:

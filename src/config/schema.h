@@ -32,6 +32,7 @@ enum class Type {
   words,        // a program and its arguments
   names,        // a list of names; may be empty
   line,         // a text without line ends
+  date,         // 2027-01-31
   mail_server,  // smtps://host:port
   mailbox,      // name@host
   mailboxes,    // a list of them
@@ -85,9 +86,12 @@ std::span<const Key<Mesh>> mesh_keys();
 std::span<const Key<Mesh>> agent_keys();
 std::span<const Key<Limits>> limits_keys();
 std::span<const Key<HealSpec>> heal_keys();
+std::span<const Key<AuditSpec>> audit_keys();
 std::span<const Key<NodeSpec>> node_keys();
 std::span<const Key<GatewaySpec>> gateway_keys();
 std::span<const Key<AlertSpec>> alert_keys();
+std::span<const Key<AllowSpec>> allow_keys();
+std::span<const Key<BackupSpec>> backup_keys();
 
 /// A section without its types: what documentation and suggestions need.
 struct Section {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <chrono>
 
 #include <algorithm>
 #include <array>
@@ -130,6 +131,20 @@ Wanted mailbox(std::string_view text) {
       only(local, ".!#$%&'*+/=?^_`{|}~-") && is_dns_name(text.substr(at + 1)))
     return std::nullopt;
   return "a mail address such as ops@example.org";
+}
+
+Wanted date(std::string_view text) {
+  if (text.size() == 10 && text[4] == '-' && text[7] == '-') {
+    auto year = to_number<int>(text.substr(0, 4));
+    auto month = to_number<unsigned>(text.substr(5, 2));
+    auto day = to_number<unsigned>(text.substr(8, 2));
+    if (year && *year > 0 && month && day &&
+        std::chrono::year_month_day(std::chrono::year(*year), std::chrono::month(*month),
+                                    std::chrono::day(*day))
+            .ok())
+      return std::nullopt;
+  }
+  return "a day such as 2027-01-31";
 }
 
 Wanted line(std::string_view text) {

@@ -34,6 +34,8 @@ std::expected<std::uint16_t, std::string> url_port(std::string_view text);
 Wanted mailbox(std::string_view text);
 /// Without control characters, so that nothing follows a line end.
 Wanted line(std::string_view text);
+/// "2027-01-31", a day that there is.
+Wanted date(std::string_view text);
 
 struct MailServer {
   std::string host;

@@ -90,9 +90,12 @@ std::string to_toml(const Mesh& mesh) {
   write_table(out, "[agent]", schema::agent_keys(), mesh);
   write_table(out, "[limits]", schema::limits_keys(), mesh.limits);
   write_table(out, "[heal]", schema::heal_keys(), mesh.heal);
+  write_table(out, "[audit]", schema::audit_keys(), mesh.audit);
   for (const auto& node : mesh.nodes) write_table(out, "[[node]]", schema::node_keys(), node);
   for (const auto& gateway : mesh.gateways) write_table(out, "[[gateway]]", schema::gateway_keys(), gateway);
   for (const auto& alert : mesh.alerts) write_table(out, "[[alert]]", schema::alert_keys(), alert);
+  for (const auto& allow : mesh.allows) write_table(out, "[[allow]]", schema::allow_keys(), allow);
+  for (const auto& backup : mesh.backups) write_table(out, "[[backup]]", schema::backup_keys(), backup);
   return out;
 }
 
@@ -104,6 +107,7 @@ std::string to_json(const Mesh& mesh) {
   out["agent"] = json_table(schema::agent_keys(), mesh);
   out["limits"] = json_table(schema::limits_keys(), mesh.limits);
   out["heal"] = json_table(schema::heal_keys(), mesh.heal);
+  out["audit"] = json_table(schema::audit_keys(), mesh.audit);
   out["node"] = Json::array();
   for (const auto& node : mesh.nodes) out["node"].push_back(json_table(schema::node_keys(), node));
   out["gateway"] = Json::array();
@@ -111,6 +115,10 @@ std::string to_json(const Mesh& mesh) {
     out["gateway"].push_back(json_table(schema::gateway_keys(), gateway));
   out["alert"] = Json::array();
   for (const auto& alert : mesh.alerts) out["alert"].push_back(json_table(schema::alert_keys(), alert));
+  out["allow"] = Json::array();
+  for (const auto& allow : mesh.allows) out["allow"].push_back(json_table(schema::allow_keys(), allow));
+  out["backup"] = Json::array();
+  for (const auto& backup : mesh.backups) out["backup"].push_back(json_table(schema::backup_keys(), backup));
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
