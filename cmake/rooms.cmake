@@ -3,7 +3,7 @@
 set_property(GLOBAL PROPERTY MESHOPS_FLOORS "")
 function(meshops_room name)
   cmake_parse_arguments(ROOM "" "FLOOR" "USES;LIBS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp ${CMAKE_SOURCE_DIR}/src/${name}/rules/*.cpp)
   set_property(GLOBAL PROPERTY MESHOPS_FLOOR_${name} ${ROOM_FLOOR})
   set(deps meshops_options ${ROOM_LIBS})
   foreach(used IN LISTS ROOM_USES)

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "gateway/gateway.h"
+#include "gateway/gateway_command.h"
 #include "gateway/runtimes.h"
 
 namespace meshops {
@@ -18,16 +19,6 @@ bool names_openclaw(std::string_view text) {
   auto folded = lower(text);
   return folded.find("openclaw") != std::string::npos || folded.find("clawdbot") != std::string::npos ||
          folded.find("moltbot") != std::string::npos;
-}
-
-/// "node …/openclaw/dist/index.js gateway --port 1" or the rewritten title "openclaw-gateway".
-bool is_gateway_command(const std::vector<std::string>& argv) {
-  if (argv.empty()) return false;
-  if (trim(argv[0]) == "openclaw-gateway") return true;
-  bool openclaw = std::ranges::any_of(argv, [](const auto& a) { return names_openclaw(a); });
-  bool gateway =
-      std::ranges::any_of(argv, [](const auto& a) { return a == "gateway" || a.starts_with("gateway "); });
-  return openclaw && gateway;
 }
 
 /// The images of OpenClaw start "node openclaw.mjs gateway"; those of its sandboxes have its name, too, but
@@ -216,6 +207,16 @@ void find_processes(Machine& machine, const std::map<std::string, std::string>& 
 }
 
 }  // namespace
+
+bool is_gateway_command(const std::vector<std::string>& argv) {
+  if (argv.empty()) return false;
+  // The title that it gives itself.
+  if (trim(argv[0]) == "openclaw-gateway") return true;
+  bool openclaw = std::ranges::any_of(argv, [](const auto& a) { return names_openclaw(a); });
+  bool gateway =
+      std::ranges::any_of(argv, [](const auto& a) { return a == "gateway" || a.starts_with("gateway "); });
+  return openclaw && gateway;
+}
 
 bool is_gateway_process(const ProcessInfo& p) {
   // The kernel cuts comm at 15 letters.

@@ -1,0 +1,39 @@
+// What only a running machine can tell, beside its files, processes and sockets: the edge of the audit to
+// daemons. One for this machine, one for a node over SSH, one in tests that says what a fixture wrote down.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/process.h"
+#include "base/result.h"
+#include "host/services.h"
+
+namespace meshops::audit {
+
+/// Everything that is asked of a tool or a socket, nothing that changes a thing. The table of what stands
+/// behind each is in live.cpp.
+enum class Question {
+  sshd_effective,     // "sshd -T"
+  firewall_nft,       // "nft -j list ruleset"
+  firewall_iptables,  // "iptables-save"
+  bans,               // "fail2ban-client banned": {'sshd': ['203.0.113.7']}
+  containers,         // JSON array of the engine's answers to inspect of each running container
+  engine_usage,       // JSON of the engine's GET /system/df
+  engine_info,        // JSON of the engine's GET /info
+  packages,           // "dpkg-query -W"
+};
+std::string_view text(Question question);  // "sshd_effective", …
+
+class Live {
+ public:
+  virtual ~Live() = default;
+  /// Service units of the system manager (nothing), or of that user's: loaded ones and installed ones.
+  virtual Result<std::vector<UnitState>> units(const std::optional<Account>& manager) const = 0;
+  /// The answer as text; an Error says why it could not be had, and a rule reports that as skipped.
+  virtual Result<std::string> ask(Question question) const = 0;
+};
+
+}  // namespace meshops::audit

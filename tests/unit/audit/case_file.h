@@ -1,0 +1,57 @@
+// Fixtures of rules: tests/audit/ID.case. How to write one is told in tests/audit/README.md.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "audit/live.h"
+#include "audit/rule.h"
+#include "fakes/fake_host.h"
+
+namespace meshops::audit {
+
+/// Live answers that a fixture wrote down.
+class FakeLive final : public Live {
+ public:
+  std::map<std::string, std::vector<UnitState>> managers;  // by user; "": the system's
+  std::map<std::string, std::string> answers;              // by text(Question)
+
+  Result<std::vector<UnitState>> units(const std::optional<Account>& manager) const override {
+    auto found = managers.find(manager ? manager->name : "");
+    if (found == managers.end()) return std::vector<UnitState>();
+    return found->second;
+  }
+  Result<std::string> ask(Question question) const override {
+    auto found = answers.find(std::string(text(question)));
+    if (found == answers.end()) return fail(AuditCode::not_here, "cannot ask for {}", text(question));
+    return found->second;
+  }
+};
+
+struct Expected {
+  std::size_t case_line = 0;
+  Where at;
+  std::optional<Severity> severity;
+  std::string found;   // a part of what was found
+  std::string wanted;  // a part of what is wanted
+};
+
+struct Case {
+  enum class Kind { fires, quiet, skips };
+  Kind kind = Kind::fires;
+  Ground ground = Ground::repo;
+  std::string title;
+  std::size_t line = 0;  // in the fixture's file
+  FakeHost host;
+  FakeLive live;
+  Mesh mesh;
+  WallTime now{};
+  std::vector<Expected> expected;
+};
+
+/// Throws std::runtime_error ("SYS-001.case:12: …") where it is not written as it should be.
+std::vector<Case> read_cases(const std::filesystem::path& file);
+
+}  // namespace meshops::audit
