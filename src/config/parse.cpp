@@ -236,15 +236,11 @@ class Parser {
   }
 
   void finish_nodes() {
-    std::map<std::string, Position> first;
+    each_once("node", mesh_.nodes, nodes_at_);
     for (std::size_t i = 0; i < mesh_.nodes.size(); ++i) {
       auto& node = mesh_.nodes[i];
       const auto& seen = nodes_at_[i];
-      if (!seen.has("name") || !seen.usable("name")) continue;
-      auto at = seen.value_at("name");
-      auto [other, fresh] = first.emplace(node.name, at);
-      if (!fresh) twice(at, fmt::format("node {}", quote(node.name)), other->second);
-      if (seen.has("address")) continue;
+      if (!seen.has("name") || !seen.usable("name") || seen.has("address")) continue;
       node.address = node.name == mesh_.node ? kThisMachine : node.name;
       if (!values::address(node.address))
         add(seen.at, ConfigCode::missing_key,
@@ -397,17 +393,23 @@ class Parser {
     }
   }
 
-  void finish_alerts() {
+  /// Entries of a list have names of their own.
+  template <class T>
+  void each_once(std::string_view what, const std::vector<T>& list, const std::vector<Seen>& seen) {
     std::map<std::string, Position> first;
-    for (std::size_t i = 0; i < mesh_.alerts.size(); ++i) {
-      const auto& alert = mesh_.alerts[i];
-      const auto& seen = alerts_at_[i];
-      if (seen.has("name") && seen.usable("name")) {
-        auto [other, fresh] = first.emplace(alert.name, seen.value_at("name"));
-        if (!fresh) twice(seen.value_at("name"), fmt::format("alert {}", quote(alert.name)), other->second);
-      }
-      if (seen.has("kind") && seen.usable("kind")) finish_alert(alert, seen);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!seen[i].has("name") || !seen[i].usable("name")) continue;
+      auto at = seen[i].value_at("name");
+      auto [other, fresh] = first.emplace(list[i].name, at);
+      if (!fresh) twice(at, fmt::format("{} {}", what, quote(list[i].name)), other->second);
     }
+  }
+
+  void finish_alerts() {
+    each_once("alert", mesh_.alerts, alerts_at_);
+    for (std::size_t i = 0; i < mesh_.alerts.size(); ++i)
+      if (alerts_at_[i].has("kind") && alerts_at_[i].usable("kind"))
+        finish_alert(mesh_.alerts[i], alerts_at_[i]);
   }
 
   void finish_alert(const AlertSpec& alert, const Seen& seen) {
@@ -447,15 +449,9 @@ class Parser {
           fmt::format(
               "audit.disk_clean is {}, disk_alert {} and disk_panic {}, expected none to be above the next",
               a.disk_clean, a.disk_alert, a.disk_panic));
-    std::map<std::string, Position> first;
-    for (std::size_t i = 0; i < mesh_.backups.size(); ++i) {
-      auto& backup = mesh_.backups[i];
+    each_once("backup", mesh_.backups, backups_at_);
+    for (auto& backup : mesh_.backups)
       if (backup.media.empty()) backup.media = backup.target.starts_with('/') ? "disk" : "object-store";
-      const auto& seen = backups_at_[i];
-      if (!seen.has("name") || !seen.usable("name")) continue;
-      auto [other, fresh] = first.emplace(backup.name, seen.value_at("name"));
-      if (!fresh) twice(seen.value_at("name"), fmt::format("backup {}", quote(backup.name)), other->second);
-    }
   }
 
   std::string file_;

@@ -22,7 +22,6 @@ constexpr std::string_view kDiscovers[] = {"false", "observe", "true"};
 constexpr std::string_view kAlertKinds[] = {"webhook", "slack", "discord", "telegram", "smtp", "command"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warn", "error"};
 
-constexpr std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
 constexpr unsigned bit(GatewayKind k) { return 1U << static_cast<unsigned>(k); }
 constexpr unsigned bit(RuntimeKind k) { return 1U << static_cast<unsigned>(k); }
 constexpr unsigned kSystemd = bit(RuntimeKind::systemd_system) | bit(RuntimeKind::systemd_user);

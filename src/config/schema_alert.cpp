@@ -7,7 +7,6 @@ namespace meshops::schema {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
 constexpr unsigned bit(AlertKind k) { return 1U << static_cast<unsigned>(k); }
 constexpr OnlyFor kHooks{.alerts = bit(AlertKind::webhook) | bit(AlertKind::slack) | bit(AlertKind::discord) |
                                    bit(AlertKind::telegram)};

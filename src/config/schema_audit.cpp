@@ -6,10 +6,6 @@ namespace meshops::schema {
 
 using namespace std::chrono_literals;
 
-namespace {
-constexpr std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
-}  // namespace
-
 std::span<const Key<AuditSpec>> audit_keys() {
   static const std::vector<Key<AuditSpec>> keys = {
       key<&AuditSpec::ports>({.name = "ports",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -10,6 +11,9 @@
 #include "config/schema.h"
 
 namespace meshops::schema {
+
+/// The bounds of a duration are kept in milliseconds.
+constexpr std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
 
 // One pair of assign/extract per type of member; the templates below pick by overload.
 inline void assign(std::string& to, Setting s) { to = std::get<std::string>(std::move(s)); }

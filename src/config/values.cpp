@@ -2,12 +2,12 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <chrono>
 
 #include <algorithm>
 #include <array>
 
 #include "base/text.h"
+#include "base/time.h"
 
 namespace meshops::values {
 
@@ -134,16 +134,8 @@ Wanted mailbox(std::string_view text) {
 }
 
 Wanted date(std::string_view text) {
-  if (text.size() == 10 && text[4] == '-' && text[7] == '-') {
-    auto year = to_number<int>(text.substr(0, 4));
-    auto month = to_number<unsigned>(text.substr(5, 2));
-    auto day = to_number<unsigned>(text.substr(8, 2));
-    if (year && *year > 0 && month && day &&
-        std::chrono::year_month_day(std::chrono::year(*year), std::chrono::month(*month),
-                                    std::chrono::day(*day))
-            .ok())
-      return std::nullopt;
-  }
+  if (text.size() == 10 && !text.starts_with("0000") && parse_iso8601(std::string(text) + "T00:00:00Z"))
+    return std::nullopt;
   return "a day such as 2027-01-31";
 }
 
