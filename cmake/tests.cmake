@@ -1,4 +1,4 @@
-# tests/unit/<room>/*_test.cpp become one executable test_<room>; tests/sim/*_test.cpp become test_sim.
+# tests/unit/<room>/*.cpp become one executable test_<room>; tests/sim/*.cpp become test_sim.
 # Who only wants the program need not have it; `./dev test` installs it, and ctest fails where there are no tests.
 find_package(GTest QUIET)
 if(NOT GTest_FOUND)
@@ -8,12 +8,11 @@ endif()
 find_library(RAPIDCHECK_LIB rapidcheck)
 function(meshops_test_suite name)
   cmake_parse_arguments(SUITE "" "DIR" "LIBS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${SUITE_DIR}/*_test.cpp)
-  file(GLOB shared CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${SUITE_DIR}/case_file.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${SUITE_DIR}/*.cpp)
   if(NOT sources)
     return()
   endif()
-  add_executable(test_${name} ${sources} ${shared})
+  add_executable(test_${name} ${sources})
   target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(test_${name} PRIVATE MESHOPS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(test_${name} PRIVATE ${SUITE_LIBS} GTest::gmock GTest::gtest_main)

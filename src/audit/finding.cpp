@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "audit/rule.h"
-
 namespace meshops::audit {
 
 namespace {
@@ -17,18 +15,6 @@ std::optional<Severity> parse_severity(std::string_view text) {
   const auto* at = std::ranges::find(kSeverities, text);
   if (at == kSeverities.end()) return std::nullopt;
   return static_cast<Severity>(at - kSeverities.begin());
-}
-
-std::string_view text(Fix fix) {
-  switch (fix) {
-    case Fix::none:
-      return "-";
-    case Fix::plan:
-      return "plan";
-    case Fix::automatic:
-      return "auto";
-  }
-  return "-";
 }
 
 }  // namespace meshops::audit

@@ -13,8 +13,8 @@
 
 namespace meshops::audit {
 
-/// Everything that is asked of a tool or a socket, nothing that changes a thing. The table of what stands
-/// behind each is in live.cpp.
+/// Everything that is asked of a tool or a socket, nothing that changes a thing; beside each, what
+/// stands behind it.
 enum class Question {
   sshd_effective,     // "sshd -T"
   firewall_nft,       // "nft -j list ruleset"

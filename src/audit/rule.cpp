@@ -4,6 +4,18 @@
 
 namespace meshops::audit {
 
+std::string_view text(Fix fix) {
+  switch (fix) {
+    case Fix::none:
+      return "-";
+    case Fix::plan:
+      return "plan";
+    case Fix::automatic:
+      return "auto";
+  }
+  return "-";
+}
+
 std::span<const Domain> domains() {
   static const std::vector<Domain> all = {
       {"systemd", "SYS", systemd_rules()}, {"docker", "DOC", docker_rules()},

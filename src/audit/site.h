@@ -2,7 +2,6 @@
 // of a cloud. Rules read it only through here. What several rules need is gathered once, when the first asks.
 #pragma once
 
-#include <any>
 #include <map>
 #include <memory>
 #include <mutex>

@@ -166,7 +166,8 @@ FileKind kind_by_content(const fs::path& path, std::string_view head) {
 std::string_view text(FileKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
 FileKind kind_of(const fs::path& path, std::string_view head) {
-  return kind_by_name(path).value_or(kind_by_content(path, head));
+  if (auto named = kind_by_name(path)) return *named;
+  return kind_by_content(path, head);
 }
 
 /// Walks a site.
