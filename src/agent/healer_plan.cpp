@@ -199,6 +199,7 @@ std::vector<Healer::Plan> Healer::plan(const diagnose::Diagnosis& diagnosis,
       Plan one{.option = {.cause = std::string(diagnose::text(h.cause)),
                           .score = h.score,
                           .remedy = std::string(info.id),
+                          .rung = heal::rung(info.id),
                           .proves_within = {},
                           .obstacle = {}},
                .treatment = {}};
@@ -217,6 +218,10 @@ std::vector<Healer::Plan> Healer::plan(const diagnose::Diagnosis& diagnosis,
       } else {
         one.option.obstacle = planned.error().text();
         if (auto hint = planned.error().hint_text(); !hint.empty()) one.option.obstacle += "; " + hint;
+        using Lacks = heal::Option::Lacks;
+        one.option.lacks = remedy == nullptr                                            ? Lacks::hands
+                           : planned.error().is(code_name(heal::HealCode::not_allowed)) ? Lacks::consent
+                                                                                        : Lacks::fit;
       }
       plans.push_back(std::move(one));
     }
@@ -227,34 +232,40 @@ std::vector<Healer::Plan> Healer::plan(const diagnose::Diagnosis& diagnosis,
 asio::awaitable<Result<Json>> Healer::rehearse() {
   auto found = co_await find(false);
   if (!found) co_return fail(found.error());
-  Json options = Json::array();
-  for (const auto& p : found->plans) {
-    Json actions = Json::array();
-    for (const auto& a : p.treatment.actions) actions.push_back(heal::describe(a));
-    options.push_back({{"cause", p.option.cause},
-                       {"score", std::round(p.option.score * 1000) / 1000},
-                       {"remedy", p.option.remedy},
-                       {"rung", heal::rung(p.option.remedy)},
-                       {"what", p.treatment.sentence},
-                       {"actions", actions},
-                       {"then", p.option.obstacle.empty() ? Json(text(p.treatment.then)) : Json(nullptr)},
-                       {"disturbs", p.option.disturbs},
-                       {"obstacle", p.option.obstacle.empty() ? Json(nullptr) : Json(p.option.obstacle)}});
-  }
   // What the ladder would make of it, asked of a copy.
   auto copy = ladder_;
   auto sight = bedside_.sight();
   std::string decision = "nothing: it is well";
   std::vector<heal::Option> given;
   for (const auto& p : found->plans) given.push_back(p.option);
+  std::vector<std::string> why_not(given.size(), "it is well");
   if (sight.trouble != Trouble::none) {
     auto now = machine_.clock().now();
-    auto asked = copy.person_asks(sight);
-    auto step = asked.act == Step::Act::look ? copy.diagnosed(now, sight, given, causes_of(found->diagnosis))
-                                             : Step{};
-    decision =
-        asked.act != Step::Act::look ? (sight.starting ? "wait: it starts" : ladder_.summary(now)) : step.why;
-    if (asked.act == Step::Act::look && step.act == Step::Act::none) decision = "wait";
+    if (copy.person_asks(sight).act == Step::Act::look) {
+      why_not = copy.why_not(now, sight, given);
+      auto step = copy.diagnosed(now, sight, given, causes_of(found->diagnosis));
+      decision = step.act == Step::Act::none ? "wait" : step.why;
+    } else {
+      decision = sight.starting ? "wait: it starts" : ladder_.summary(now);
+      why_not.assign(given.size(), decision);
+    }
+  }
+  Json options = Json::array();
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const auto& p = found->plans[i];
+    Json actions = Json::array();
+    for (const auto& a : p.treatment.actions) actions.push_back(heal::describe(a));
+    options.push_back({{"cause", p.option.cause},
+                       {"score", std::round(p.option.score * 1000) / 1000},
+                       {"remedy", p.option.remedy},
+                       {"rung", p.option.rung},
+                       {"what", p.treatment.sentence},
+                       {"actions", actions},
+                       {"then", p.option.obstacle.empty() ? Json(text(p.treatment.then)) : Json(nullptr)},
+                       {"disturbs", p.option.disturbs},
+                       {"obstacle", p.option.obstacle.empty() ? Json(nullptr) : Json(p.option.obstacle)},
+                       {"tried", ladder_.has_tried(p.option)},
+                       {"why_not", why_not[i].empty() ? Json(nullptr) : Json(why_not[i])}});
   }
   co_return Json{
       {"schema", "meshops.heal/1"},     {"gateway", bedside_.spec().name},

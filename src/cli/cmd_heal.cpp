@@ -34,11 +34,14 @@ std::string rehearsal(const Json& json) {
   if (json["diagnosis"]["hypotheses"].empty()) out += "  no known cause was found\n";
   out += fmt::format("decision: {}\n", of(json, "decision"));
   for (const auto& o : json["options"]) {
-    if (!of(o, "obstacle").empty()) {
-      out += fmt::format("  - {} ({}): no: {}\n", of(o, "remedy"), of(o, "cause"), of(o, "obstacle"));
-      continue;
-    }
-    out += fmt::format("  - {} ({}): {}\n", of(o, "remedy"), of(o, "cause"), of(o, "what"));
+    auto why_not = of(o, "why_not"), what = of(o, "what");
+    // An agent of an older version tells obstacles only.
+    if (why_not.empty()) why_not = of(o, "obstacle");
+    out += fmt::format("  - {} ({}){}: ", of(o, "remedy"), of(o, "cause"),
+                       o.value("tried", false) ? ", tried before" : "");
+    if (!why_not.empty()) out += "no: " + why_not + (what.empty() ? "" : "; it would ");
+    out += what + "\n";
+    if (!of(o, "obstacle").empty()) continue;
     for (const auto& a : o["actions"])
       if (a.is_string()) out += fmt::format("      {}\n", printable(a.get<std::string>()));
     if (of(o, "then") != "watch") out += fmt::format("      then {} it\n", of(o, "then"));

@@ -17,6 +17,13 @@ constexpr auto kOtherTrouble = 2min;
 /// A cause that is less than so much as likely as the best one is not acted on: a person who must mend the
 /// best one would find something else changed, too.
 constexpr double kFarBehind = 0.5;
+constexpr std::string_view kWouldRestart = "it would restart a gateway that works";
+
+double best_score(const std::vector<Option>& options) {
+  double best = 0;
+  for (const auto& option : options) best = std::max(best, option.score);
+  return best;
+}
 }  // namespace
 
 std::string_view text(Trouble trouble) {
@@ -173,9 +180,9 @@ Duration Ladder::pause_after_failure() const {
   return std::min(pause, rules_.longest_pause);
 }
 
-bool Ladder::budget_left(Instant now) {
-  while (!acted_.empty() && now - acted_.front() >= 1h) acted_.pop_front();
-  return acted_.size() < rules_.per_hour;
+bool Ladder::budget_left(Instant now) const {
+  auto lately = std::ranges::count_if(acted_, [now](Instant at) { return now - at < 1h; });
+  return static_cast<std::size_t>(lately) < rules_.per_hour;
 }
 
 Step Ladder::diagnosed(Instant now, const Sight& sight, const std::vector<Option>& options,
@@ -213,47 +220,112 @@ Step Ladder::diagnosed(Instant now, const Sight& sight, const std::vector<Option
   return choose(now, sight, options);
 }
 
+Ladder::Against Ladder::against(Instant now, const Sight& sight, const std::vector<Option>& options,
+                                const Option& option) const {
+  using Then = Against::Then;
+  double best = best_score(options);
+  if (option.score < rules_.least_score)
+    return {Then::try_next,
+            fmt::format("a cause of {:.0f} % is not sure enough to act on", option.score * 100)};
+  if (option.score < best * kFarBehind)
+    return {Then::try_next, "its cause is far less likely than the best one"};
+  if (!option.obstacle.empty()) return {Then::try_next, option.obstacle};
+  // What works is not restarted for a part of it.
+  if (option.disturbs && sight.trouble == Trouble::complains)
+    return {Then::try_next, std::string(kWouldRestart)};
+  if (has_tried(option)) return {Then::try_next, "it was tried already"};
+  // Nobody waits for a lesser cause to pass while the likeliest one needs a person.
+  if (!option.acts && option.cause != options.front().cause)
+    return {Then::try_next, "waiting helps a lesser cause only"};
+  if (rules_.profile == Profile::observe_only && option.acts)
+    return {Then::tell, fmt::format("observe-only: would try {} against {}", option.remedy, option.cause)};
+  // Whoever warms up is left alone, however good the plan.
+  if (option.disturbs && sight.starting) return {Then::wait, "it would disturb a gateway that starts"};
+  if (option.acts && !budget_left(now))
+    return {Then::tell,
+            fmt::format("{} remedies within the hour are all that is allowed; {} would be next against {}",
+                        rules_.per_hour, option.remedy, option.cause)};
+  return {};
+}
+
 Step Ladder::choose(Instant now, const Sight& sight, const std::vector<Option>& options) {
   if (paused_) return rest(now, kLookSoon);
-  double best = 0;
-  for (const auto& option : options) best = std::max(best, option.score);
-  std::string obstacles;
   for (std::size_t i = 0; i < options.size(); ++i) {
     const auto& option = options[i];
-    if (option.score < rules_.least_score || option.score < best * kFarBehind) continue;
-    auto obstacle = option.obstacle;
-    // What works is not restarted for a part of it.
-    if (obstacle.empty() && option.disturbs && sight.trouble == Trouble::complains)
-      obstacle = "it would restart a gateway that works";
-    if (!obstacle.empty()) {
-      if (obstacles.empty()) obstacles = fmt::format("{} cannot be applied: {}", option.remedy, obstacle);
-      continue;
+    auto found = against(now, sight, options, option);
+    switch (found.then) {
+      case Against::Then::try_next:
+        continue;
+      case Against::Then::wait:
+        return rest(now, kLookSoon);
+      case Against::Then::tell:
+        return tell(now, std::move(found.why));
+      case Against::Then::treat:
+        break;
     }
-    if (tried_.contains({option.cause, option.remedy})) continue;
-    // Nobody waits for a lesser cause to pass while the likeliest one needs a person.
-    if (!option.acts && option.cause != options.front().cause) continue;
-    if (rules_.profile == Profile::observe_only && option.acts)
-      return tell(now, fmt::format("observe-only: would try {} against {}", option.remedy, option.cause));
-    // Whoever warms up is left alone, however good the plan.
-    if (option.disturbs && sight.starting) return rest(now, kLookSoon);
-    if (option.acts && !budget_left(now))
-      return tell(
-          now, fmt::format("{} remedies within the hour are all that is allowed; {} would be next against {}",
-                           rules_.per_hour, option.remedy, option.cause));
     tried_.emplace(option.cause, option.remedy);
+    while (!acted_.empty() && now - acted_.front() >= 1h) acted_.pop_front();
     if (option.acts) acted_.push_back(now);
     open_ = option;
     state_ = State::treating;
     why_ = fmt::format("tries {} against {}", option.remedy, option.cause);
     return {Step::Act::treat, i, why_};
   }
-  if (options.empty()) {
-    // A line of a log that nothing else bears out is no reason to wake anybody.
-    if (sight.trouble == Trouble::complains) return rest(now, rules_.look_again);
-    return tell(now, "no cause is sure enough to act on");
+  // A line of a log that nothing else bears out is no reason to wake anybody.
+  if (options.empty() && sight.trouble == Trouble::complains) return rest(now, rules_.look_again);
+  return tell(now, most_telling(sight, options));
+}
+
+std::vector<std::string> Ladder::why_not(Instant now, const Sight& sight,
+                                         const std::vector<Option>& options) const {
+  std::vector<std::string> out;
+  // What decides before an option's turn comes: a pause, the chosen one, or a guard.
+  std::string before = paused_ ? "a person paused it" : "";
+  for (const auto& option : options) {
+    auto found = against(now, sight, options, option);
+    if (found.then == Against::Then::try_next || before.empty())
+      out.push_back(found.why);
+    else
+      out.push_back(before);
+    if (found.then == Against::Then::try_next || !before.empty()) continue;
+    before = found.then == Against::Then::treat ? fmt::format("{} comes first", option.remedy) : found.why;
   }
-  if (!obstacles.empty()) return tell(now, obstacles);
-  return tell(now, "every remedy that fits was tried");
+  return out;
+}
+
+/// What people can do most with, when nothing is left to do: of the likeliest cause, what only lacks their
+/// consent, else what stood in the way of the boldest remedy; and what was tried before.
+std::string Ladder::most_telling(const Sight& sight, const std::vector<Option>& options) const {
+  if (options.empty()) return "no cause is sure enough to act on";
+  const auto& front = options.front();
+  if (best_score(options) < rules_.least_score)
+    return fmt::format("no cause is sure enough to act on; the likeliest is {} ({:.0f} %)", front.cause,
+                       front.score * 100);
+  const Option *telling = nullptr, *by_hand = nullptr;
+  std::string tried;
+  auto outweighs = [](const Option& a, const Option& b) {
+    bool a_asks = a.lacks == Option::Lacks::consent, b_asks = b.lacks == Option::Lacks::consent;
+    return a_asks != b_asks ? a_asks : a.rung > b.rung;
+  };
+  for (const auto& option : options) {
+    if (has_tried(option) && option.acts)
+      tried += fmt::format("{}{}", tried.empty() ? "" : ", ", option.remedy);
+    bool held = !option.obstacle.empty() || (option.disturbs && sight.trouble == Trouble::complains);
+    if (option.cause != front.cause || !held) continue;
+    if (option.lacks == Option::Lacks::hands) {
+      if (by_hand == nullptr) by_hand = &option;
+    } else if (telling == nullptr || outweighs(option, *telling)) {
+      telling = &option;
+    }
+  }
+  std::string out;
+  auto add = [&out](const std::string& part) { out += (out.empty() ? "" : "; ") + part; };
+  if (!tried.empty()) add(fmt::format("{} was tried already", tried));
+  if (telling != nullptr)
+    add(fmt::format("{} cannot be applied: {}", telling->remedy,
+                    telling->obstacle.empty() ? kWouldRestart : std::string_view(telling->obstacle)));
+  if (by_hand != nullptr) add(fmt::format("{}: {}", by_hand->remedy, by_hand->obstacle));
+  return out.empty() ? "every remedy that fits was tried" : out;
 }
 
 Step Ladder::look_failed(Instant now, std::string_view why) {

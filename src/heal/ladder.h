@@ -46,10 +46,18 @@ struct Option {
   std::string cause;
   double score = 0;
   std::string remedy;
+  unsigned rung = 0;      // how bold it is
   bool acts = true;       // false: it only waits
   bool disturbs = false;  // it restarts or stops a gateway that runs
   Duration proves_within{};
   std::string obstacle;  // why it cannot be done here; empty: it can
+  /// What would take the obstacle away.
+  enum class Lacks {
+    fit,      // nothing: it does not fit here
+    consent,  // the owner's word in mesh.toml
+    hands,    // it is a person's work
+  };
+  Lacks lacks = Lacks::fit;
 };
 
 struct Step {
@@ -124,14 +132,32 @@ class Ladder {
   std::optional<Instant> next_wake() const { return until_; }
   /// "tries remove_unknown_keys against config_schema_invalid"; empty when all is well.
   std::string summary(Instant now) const;
+  /// Of each option, why it would not be the one that is done now; empty for the one that would.
+  std::vector<std::string> why_not(Instant now, const Sight& sight, const std::vector<Option>& options) const;
+  /// Since the gateway was last well for long.
+  bool has_tried(const Option& option) const { return tried_.contains({option.cause, option.remedy}); }
 
  private:
   Step begin_look(State as, std::string why);
+  /// What speaks against an option, and what follows from it.
+  struct Against {
+    enum class Then {
+      treat,     // nothing does
+      try_next,  // another one may do
+      wait,      // it is too early for this one, and a later one is bolder
+      tell,      // a guard says no to all that act
+    };
+    Then then = Then::treat;
+    std::string why;
+  };
+  Against against(Instant now, const Sight& sight, const std::vector<Option>& options,
+                  const Option& option) const;
   Step choose(Instant now, const Sight& sight, const std::vector<Option>& options);
+  std::string most_telling(const Sight& sight, const std::vector<Option>& options) const;
   Step tell(Instant now, std::string why);
   Step rest(Instant now, Duration pause);
   Duration pause_after_failure() const;
-  bool budget_left(Instant now);
+  bool budget_left(Instant now) const;
   Step all_is_well(Instant now);
   Step stand_down();
 

@@ -189,6 +189,11 @@ TEST_F(HealerTest, ARehearsalChangesNothing) {
   loop.run();
   ASSERT_TRUE(said) << said.error().text();
   EXPECT_THAT((*said)["decision"].get<std::string>(), HasSubstr("remove_unknown_keys"));
+  for (const auto& o : (*said)["options"]) {
+    bool chosen = o["remedy"] == "remove_unknown_keys";
+    EXPECT_EQ(o["why_not"].is_null(), chosen) << o.dump();
+    EXPECT_EQ(o["tried"], false);
+  }
   EXPECT_EQ(config(), kBroken);
   EXPECT_TRUE(ledger->list({})->empty());
   EXPECT_TRUE(records.incidents.list().empty());

@@ -136,6 +136,87 @@ TEST_F(LadderTest, AnObstacleIsWhatPeopleAreTold) {
   EXPECT_THAT(step.why, HasSubstr("nginx"));
 }
 
+/// Of a cause that only people can mend now.
+std::vector<Option> held_options() {
+  auto gentle = option("config_schema_invalid", "remove_unknown_keys");
+  gentle.rung = 2;
+  gentle.obstacle = "it is not JSON5";
+  auto bold = option("config_schema_invalid", "restore_last_good_config");
+  bold.rung = 6;
+  bold.obstacle = "no good copy is left";
+  auto beside = option("config_schema_invalid", "set_the_rest_aside");
+  beside.rung = 6;
+  beside.obstacle = "another of the same rung";
+  auto lesser = option("disk_full", "prune_containers", 0.6);
+  lesser.rung = 7;
+  lesser.obstacle = "no engine runs";
+  return {gentle, bold, beside, lesser};
+}
+
+TEST_F(LadderTest, PeopleAreToldOfTheBoldestRemedyOfTheLikeliestCause) {
+  see(kRefused);
+  EXPECT_EQ(diagnosed(held_options()).why,
+            "restore_last_good_config cannot be applied: no good copy is left");
+}
+
+TEST_F(LadderTest, WhatOnlyLacksTheirConsentIsWhatTheyAreToldOf) {
+  auto options = held_options();
+  options[0].lacks = Option::Lacks::consent;
+  options[0].obstacle = "it would help to remove bogusKey, which needs your consent";
+  see(kRefused);
+  EXPECT_EQ(
+      diagnosed(options).why,
+      "remove_unknown_keys cannot be applied: it would help to remove bogusKey, which needs your consent");
+}
+
+TEST_F(LadderTest, WhatAPersonCanDoIsToldBesideWhatAMachineCannot) {
+  auto held = option("port_conflict", "name_port_owner");
+  held.obstacle = "pid 811 nginx holds the port";
+  auto person = option("port_conflict", "move_port");
+  person.rung = 9;
+  person.obstacle = "for a person: give one of them another port";
+  person.lacks = Option::Lacks::hands;
+  see(kRefused);
+  EXPECT_EQ(
+      diagnosed({held, person}).why,
+      "name_port_owner cannot be applied: pid 811 nginx holds the port; move_port: for a person: give one "
+      "of them another port");
+}
+
+TEST_F(LadderTest, PeopleAreToldWhatWasTriedBefore) {
+  auto options = held_options();
+  options[0].obstacle.clear();
+  treat(options);
+  see(kRefused, 5s);
+  ASSERT_EQ(diagnosed(options).act, Act::undo);
+  ladder.undone(now);
+  see(kRefused, 31s);
+  EXPECT_EQ(
+      diagnosed(options).why,
+      "remove_unknown_keys was tried already; restore_last_good_config cannot be applied: no good copy is "
+      "left");
+}
+
+TEST_F(LadderTest, OfEachRemedyItSaysWhyItIsNotTheOne) {
+  auto options = held_options();
+  options[1].obstacle.clear();
+  options[2].obstacle.clear();
+  options.push_back(option("clock_skew", "sync_clock", 0.1));
+  see(kRefused);
+  EXPECT_THAT(ladder.why_not(now, kRefused, options),
+              testing::ElementsAre("it is not JSON5", "", "restore_last_good_config comes first",
+                                   "no engine runs", HasSubstr("not sure enough")));
+  ladder.pause(true);
+  EXPECT_THAT(ladder.why_not(now, kRefused, options)[1], HasSubstr("paused"));
+}
+
+TEST_F(LadderTest, AGuardIsTheReasonForAllThatAct) {
+  ladder = Ladder({.profile = Profile::observe_only});
+  see(kRefused);
+  auto why = ladder.why_not(now, kRefused, {option("disk_full", "clean_caches"), option("disk_full", "x")});
+  EXPECT_THAT(why, testing::Each(HasSubstr("observe-only: would try clean_caches")));
+}
+
 TEST_F(LadderTest, WaitingForALesserCauseDoesNotKeepPeopleWaiting) {
   see(kTurnsFail);
   auto full = option("disk_full", "clean_caches");
@@ -177,7 +258,9 @@ TEST_F(LadderTest, WhatIsFarBehindTheLikeliestCauseIsNotActedOn) {
 
 TEST_F(LadderTest, UnclearCausesAreNotActedOn) {
   see(kRefused);
-  EXPECT_EQ(diagnosed({option("process_hang", "drained_restart", 0.2)}).act, Act::tell);
+  auto step = diagnosed({option("process_hang", "drained_restart", 0.2)});
+  EXPECT_EQ(step.act, Act::tell);
+  EXPECT_EQ(step.why, "no cause is sure enough to act on; the likeliest is process_hang (20 %)");
 }
 
 TEST_F(LadderTest, AStoppedGatewayIsNobodysPatient) {
@@ -378,7 +461,14 @@ RC_GTEST_PROP(LadderProperty, TheGuardsHoldForAnySequenceOfEvents, ()) {
                                .obstacle = *rc::gen::weightedElement<std::string>({{5, ""}, {1, "no"}})});
             causes.push_back(options.back().cause);
           }
-          obey(ladder.diagnosed(now, sight, options, causes), &options);
+          auto why_not = ladder.why_not(now, sight, options);
+          auto step = ladder.diagnosed(now, sight, options, causes);
+          obey(step, &options);
+          // What it says of each is what it does.
+          auto free = std::ranges::find(why_not, "");
+          if (step.act == Act::treat)
+            RC_ASSERT(free - why_not.begin() == static_cast<std::ptrdiff_t>(step.option));
+          if (step.act == Act::tell) RC_ASSERT(free == why_not.end());
         }
         break;
       case 6:
