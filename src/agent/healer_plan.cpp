@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "agent/good_config.h"
 #include "agent/healer.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -181,8 +182,9 @@ heal::Patient Healer::patient(const diagnose::Closeup& seen) const {
          .start_ticks = s.start_ticks,
          .enabled = s.enabled,
          .ours = s.ours});
-  auto good = machine_.state_dir() / "gateways" / p.spec.name / "good-config";
-  if (machine_.host().stat(good)) p.good_config = good;
+  auto ours = machine_.state_dir() / "gateways" / p.spec.name;
+  if (auto good = GoodConfig::proven(ours); machine_.host().stat(good)) p.good_config = good;
+  if (auto latest = GoodConfig::latest(ours); machine_.host().stat(latest)) p.ready_config = latest;
   p.consent = {mesh_.heal.consent.begin(), mesh_.heal.consent.end()};
   p.peers = peers_of(mesh_);
   return p;

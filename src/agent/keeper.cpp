@@ -104,7 +104,8 @@ Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Records& re
       last_exit_(std::move(remembered.last_exit)),
       last_exit_at_(remembered.last_exit_at),
       pause_why_(std::move(remembered.pause_why)),
-      pause_until_(remembered.pause_until) {}
+      pause_until_(remembered.pause_until),
+      good_config_(memory_path(machine, spec_).parent_path()) {}
 
 bool Keeper::remembers(Machine& machine, const GatewaySpec& spec) {
   return machine.host().stat(memory_path(machine, spec)).has_value();

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "agent/good_config.h"
 #include "agent/healer.h"
 #include "agent/rounds.h"
 #include "gateway/gateway.h"
@@ -119,8 +120,7 @@ class Keeper final : public Bedside {
   Instant last_round_{};
   std::string pause_why_;
   std::optional<WallTime> pause_until_;
-  std::uint64_t good_size_ = 0;  // of the configuration that was kept last
-  WallTime good_modified_{};
+  GoodConfig good_config_;
   std::string saved_memory_;
   std::optional<pid_t> canary_done_for_;
   Turns turns_;

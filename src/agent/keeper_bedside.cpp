@@ -7,7 +7,6 @@
 #include "agent/keeper.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "formats/json5.h"
 
 namespace meshops {
 
@@ -24,9 +23,6 @@ constexpr auto kNotReady = 30s;
 constexpr unsigned kCrashing = 2;
 /// No sign of a turn for so long: a moment for a restart.
 constexpr auto kQuiet = 60s;
-/// A configuration that it was ready with for so long is a good one.
-constexpr auto kGoodAfter = 2min;
-constexpr std::size_t kConfigLimit = 8U << 20;
 }  // namespace
 
 Sight Keeper::sight() const {
@@ -148,24 +144,16 @@ void Keeper::obey_pause() {
 
 /// The configuration it is ready with, kept for the night in which somebody breaks it.
 void Keeper::keep_good_config() {
-  if (supervision_.phase() != Phase::ready || now() - supervision_.phase_since() < kGoodAfter ||
-      identity_.config.empty())
-    return;
-  auto info = machine_.host().stat(identity_.config);
-  if (!info || (info->size == good_size_ && info->modified == good_modified_)) return;
-  auto bytes = machine_.host().read(identity_.config, kConfigLimit);
-  if (!bytes) return;
-  // Read from the same moment on: a change while it is ready counts only after another two minutes.
-  if (auto since = machine_.clock().wall() - info->modified; since < kGoodAfter) return;
-  good_size_ = info->size;
-  good_modified_ = info->modified;
-  auto parsed = json5::Document::parse(*bytes);
-  if (!parsed || !parsed->root().is_object())
-    return;  // it runs with what it read before; this is no good one
-  auto path = machine_.state_dir() / "gateways" / spec_.name / "good-config";
-  if (auto old = read_file(path, kConfigLimit); old && *old == *bytes) return;
-  if (auto written = write_file_atomic(path, *bytes); !written)
-    log::warn("gateway.good_config", written.error().text(), {{"gateway", spec_.name}});
+  if (supervision_.phase() != Phase::ready || !view_.info) return;
+  auto wall = machine_.clock().wall();
+  auto age = now().since_boot - view_.info->started;
+  auto kept = good_config_.look(machine_.host(),
+                                {.config = identity_.config,
+                                 .now = wall,
+                                 .for_how_long = now() - supervision_.phase_since(),
+                                 .began = wall - std::chrono::duration_cast<std::chrono::milliseconds>(age),
+                                 .uid = view_.info->uid});
+  if (!kept) log::warn("gateway.good_config", kept.error().text(), {{"gateway", spec_.name}});
 }
 
 }  // namespace meshops

@@ -28,6 +28,8 @@ struct Found {
 };
 Result<Found> find_file(const Patient& patient, const Host& host, const std::filesystem::path& path,
                         std::size_t limit = kReadLimit);
+/// The same for whoever it is that owns the gateway.
+Result<Found> find_file(uid_t owner, const Host& host, const std::filesystem::path& path, std::size_t limit);
 bool exists(const Host& host, const std::filesystem::path& path);
 bool is_directory(const Host& host, const std::filesystem::path& path);  // a link to one is none
 Access access_of(const FileInfo& info);

@@ -172,7 +172,15 @@ Planned restore_last_good_config(const Patient& patient, const Host& host) {
   const auto& config = patient.identity.config;
   if (config.empty()) return not_applicable("its configuration is out of sight");
   std::optional<Found> refused;
-  if (exists(host, config)) refused = TRY(config_of(patient, host));
+  // What is too large to be kept as bytes is moved aside as it is.
+  bool too_large = false;
+  if (auto there = host.stat(config)) {
+    auto found = config_of(patient, host);
+    too_large =
+        !found && there->kind == FileInfo::Kind::regular && found.error().is(code_name(FileCode::too_large));
+    if (!found && !too_large) return fail(std::move(found).error());
+    if (found) refused = std::move(*found);
+  }
 
   struct Source {
     fs::path path;
@@ -181,13 +189,15 @@ Planned restore_last_good_config(const Patient& patient, const Host& host) {
   std::vector<Source> sources;
   if (patient.good_config) sources.push_back({*patient.good_config, "meshops' own copy of it"});
   sources.push_back({config.string() + ".last-good", "the gateway's own copy of it"});
+  // Nobody has seen yet whether it lasted.
+  if (patient.ready_config) sources.push_back({*patient.ready_config, "what it last became ready with"});
   sources.push_back({config.string() + ".bak", "the file before the gateway's last write"});
   auto accepted = last_accepted(patient, host);
   std::vector<std::string> why_not;
   for (const auto& source : sources) {
-    // Ours lies in a directory of the agent's own; the others are the gateway's.
-    auto bytes = patient.good_config == source.path ? host.read(source.path, kMostConfig)
-                                                    : bytes_of(patient, host, source.path);
+    // Ours lie in a directory of the agent's own; the others are the gateway's.
+    bool ours = patient.good_config == source.path || patient.ready_config == source.path;
+    auto bytes = ours ? host.read(source.path, kMostConfig) : bytes_of(patient, host, source.path);
     auto fits = bytes ? could_start(refused ? refused->state.bytes : std::string(), accepted, *bytes)
                       : Status(fail(std::move(bytes).error()));
     if (!fits) {
@@ -200,7 +210,9 @@ Planned restore_last_good_config(const Patient& patient, const Host& host) {
     WriteFile write{.path = refused ? refused->path : config,
                     .before = {},
                     .after = FileState{std::move(*bytes), private_access(patient)}};
-    if (refused) {
+    if (too_large) {
+      treatment.actions.emplace_back(MoveFile{config, aside(patient, config, "broken")});
+    } else if (refused) {
       treatment.actions.emplace_back(WriteFile{aside(patient, refused->path, "broken"), {}, refused->state});
       write.before = refused->state;
       write.after->access = refused->state.access;

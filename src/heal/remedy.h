@@ -50,7 +50,8 @@ struct Patient {
   std::vector<diagnose::Evidence> evidence;
   std::string log;  // its last lines, oldest first, and the kernel's
   std::vector<ConfigIssue> config_issues;
-  std::optional<std::filesystem::path> good_config;  // the copy it was last ready with
+  /// Our copies of its configuration: what it was ready with for minutes, and what it last became ready with.
+  std::optional<std::filesystem::path> good_config, ready_config;
   std::vector<Starter> starters;
   std::set<std::string, std::less<>> consent;  // remedies that the owner allowed beyond By::machine
   std::vector<std::string> peers;              // addresses of the mesh's other nodes

@@ -107,6 +107,30 @@ const bool kAdded = add(
           "write /home/ada/.openclaw/openclaw.json (0 B → 83 B)"},
          {{kBroken, ""}, {kFile, with("  a: 1,\n")}}},
         {"restore_last_good_config",
+         "what is too large to be kept is moved aside as it is",
+         [](Case& c) { c.config(std::string(5U << 20, '#')).last_good(kPlain); },
+         {"rename /home/ada/.openclaw/openclaw.json to openclaw.json.broken-20261124T051200Z",
+          "write the new file /home/ada/.openclaw/openclaw.json (75 B)"},
+         {{kFile, kPlain}}},
+        {"restore_last_good_config",
+         "what it became ready with is better than what its last write replaced",
+         [](Case& c) {
+           c.config("{").file("/var/lib/meshops/ready.json", with("  a: 1,\n"), {}, 0);
+           c.file(kFile + ".bak", kPlain).patient.ready_config = "/var/lib/meshops/ready.json";
+         },
+         {"write the new file /home/ada/.openclaw/openclaw.json.broken-20261124T051200Z (1 B)",
+          "write /home/ada/.openclaw/openclaw.json (1 B → 83 B)"},
+         {{kBroken, "{"}, {kFile, with("  a: 1,\n")}}},
+        {"restore_last_good_config",
+         "what has lasted is better than what it only became ready with",
+         [](Case& c) {
+           c.config("{").last_good(kPlain).file("/var/lib/meshops/ready.json", with("  a: 1,\n"), {}, 0);
+           c.patient.ready_config = "/var/lib/meshops/ready.json";
+         },
+         {"write the new file /home/ada/.openclaw/openclaw.json.broken-20261124T051200Z (1 B)",
+          "write /home/ada/.openclaw/openclaw.json (1 B → 75 B)"},
+         {{kBroken, "{"}, {kFile, kPlain}}},
+        {"restore_last_good_config",
          "copies that are no better are passed over, and the file itself is gone",
          [](Case& c) {
            c.host.files.erase(kFile);
@@ -225,6 +249,18 @@ const bool kAdded = add(
         {"restore_last_good_config", "every copy is the refused file or worse",
          [](Case& c) { c.config(kPlain).last_good(kPlain).file(kFile + ".bak", "{}"); },
          "openclaw.json.last-good: it is the one that is refused; openclaw.json.bak: it has no gateway.mode"},
+        {"restore_last_good_config", "it was ready with it once, and refuses it now",
+         [](Case& c) {
+           c.config(kPlain).file("/var/lib/meshops/ready.json", kPlain, {}, 0);
+           c.patient.good_config = c.patient.ready_config = "/var/lib/meshops/ready.json";
+         },
+         "ready.json: it is the one that is refused"},
+        {"restore_last_good_config", "what stands there is no file",
+         [](Case& c) {
+           c.host.files.erase(kFile);
+           c.last_good(kPlain).host.directory(kFile);
+         },
+         "is no plain file"},
         {"restore_last_good_config", "its files are in a container",
          [](Case& c) { c.patient.identity.config.clear(); }, "out of sight"},
         {"doctor_fix_once", "a value is wrong: it would give up after half a minute",

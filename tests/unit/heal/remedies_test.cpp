@@ -102,6 +102,7 @@ TEST(Remedies, ChangeNothingWhileTheyPlanAndKnowWhatIsThere) {
     ASSERT_TRUE(treatment);
     EXPECT_TRUE(c.host.writes.empty());
     for (const auto& action : treatment->actions) {
+      if (const auto* move = std::get_if<MoveFile>(&action)) c.host.files.erase(move->from.string());
       if (const auto* write = std::get_if<WriteFile>(&action)) {
         auto there = c.host.files.find(write->path.string());
         ASSERT_EQ(write->before.has_value(), there != c.host.files.end());
