@@ -12,6 +12,7 @@
 
 #include "diagnose/everyday.h"
 #include "diagnose/needles.h"
+#include "formats/utf8.h"
 
 namespace meshops::diagnose {
 
@@ -35,6 +36,37 @@ std::size_t block_end(std::string_view text, std::size_t begin) {
   if (text.size() - begin <= kBlock) return text.size();
   auto end = text.substr(begin, kBlock).rfind('\n');
   return begin + (end == text.npos ? kBlock : end + 1);
+}
+
+/// Whether a match stands among text. In 100 MB of a program or of noise every short pattern occurs, and says
+/// nothing. NUL bytes count neither way: a power cut leaves blocks of them in a log.
+bool among_text(std::string_view text, std::string_view line, std::string_view match) {
+  constexpr std::size_t kAround = 80, kShortLine = 24;
+  auto at = static_cast<std::size_t>(match.data() - text.data());
+  auto behind = at + match.size();
+  std::size_t begin = 0, end = text.size();
+  // What stands beside a very short line must vouch for it.
+  if (line.size() >= kShortLine) {
+    begin = static_cast<std::size_t>(line.data() - text.data());
+    end = begin + line.size();
+  }
+  begin = std::max(begin, at - std::min(at, kAround));
+  end = std::min(end, behind + kAround);
+  std::size_t good = 0, all = 0;
+  for (std::size_t i = begin; i < end;) {
+    if (i >= at && i < behind) {
+      i = behind;
+      continue;
+    }
+    auto c = static_cast<unsigned char>(text[i]);
+    auto length = c < 0x80 ? 1 : std::max<std::size_t>(code_point(text.substr(0, end), i).length, 1);
+    i += length;
+    if (c == 0) continue;
+    all += length;
+    bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b) || c == 0x7f;
+    if (!control && (c < 0x80 || length > 1)) good += length;
+  }
+  return good * 4 >= all * 3;
 }
 
 struct FreeDatabase {
@@ -226,11 +258,15 @@ class Reading {
     // Whether is much quicker to answer than where.
     if (!expression.Match(window, 0, window.size(), re2::RE2::UNANCHORED, nullptr, 0)) return;
     expression.Match(window, 0, window.size(), re2::RE2::UNANCHORED, &match, 1);
-    s.hit();
+    auto matched = static_cast<std::size_t>(match.data() - text_.data());
     s.looked_to = line_end_;  // one hit per line
+    if (!among_text(text_, text_.substr(line_begin_, line_end_ - line_begin_),
+                    text_.substr(matched, match.size())))
+      return;
+    s.hit();
     lines_ += line_ends(text_.substr(counted_to_, line_begin_ - counted_to_));
     counted_to_ = line_begin_;
-    hits.push_back({signature, lines_, shown_around(static_cast<std::size_t>(match.data() - text_.data()))});
+    hits.push_back({signature, lines_, shown_around(matched)});
   }
 
   /// The line that holds the byte at `at`, as far as it lies in the block.

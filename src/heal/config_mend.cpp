@@ -10,6 +10,10 @@ namespace meshops::heal {
 
 namespace {
 
+/// Bytes of configuration read over and over for one plan: about a second, in which the agent does nothing
+/// else.
+constexpr std::size_t kMostWork = 32U << 20;
+
 /// Texts in double or single quotes.
 std::vector<std::string> quoted(std::string_view text) {
   std::vector<std::string> out;
@@ -186,7 +190,13 @@ std::optional<std::string> meant(const ConfigIssue& issue, const json5::Path& pa
 
 Result<Mend> mend(std::string_view text, const std::vector<ConfigIssue>& issues) {
   Mend out{.text = std::string(text), .removed = {}, .corrected = {}, .left = {}};
+  // Each edit reads the whole text anew, and the agent does nothing else meanwhile.
+  std::size_t work = 0;
+  auto too_much = [&] { return (work += out.text.size()) > kMostWork; };
+  auto refusal = not_applicable("too much is wrong with {} of configuration to be mended place by place",
+                                bytes_text(text.size()));
   for (const auto& issue : issues) {
+    if (too_much()) return refusal;
     auto document = TRY(json5::Document::parse(out.text));
     auto path = locate(document.root(), issue.path);
     if (!path) continue;  // an older complaint, mended since
@@ -195,6 +205,7 @@ Result<Mend> mend(std::string_view text, const std::vector<ConfigIssue>& issues)
       for (const auto& key : keys) {
         auto place = *path;
         place.emplace_back(key);
+        if (too_much()) return refusal;
         if (!TRY(json5::Document::parse(out.text)).root().find(place)) continue;
         if (stays(*path, key)) {
           out.left.push_back(json5::path_text(place));
@@ -239,6 +250,8 @@ std::optional<Repair> without_tail(std::string_view text) {
 }  // namespace
 
 std::optional<Repair> repair_syntax(std::string_view text) {
+  // It is read some thirty times.
+  if (text.size() > kMostWork / 32) return std::nullopt;
   json5::Problem problem;
   if (json5::Document::parse(text, &problem) || problem.code != json5::Json5Code::syntax) return std::nullopt;
   if (auto repair = without_tail(text)) return repair;

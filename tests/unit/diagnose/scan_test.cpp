@@ -102,6 +102,30 @@ TEST(Scan, NulsAndHighBytesAreBytesLikeOthers) {
   EXPECT_EQ(hits[0].line, 2U);
 }
 
+TEST(Scan, WhatNoiseHappensToSpellIsNoSign) {
+  std::string noise;
+  std::uint32_t state = 1;
+  for (int i = 0; i < 4'000'000; ++i) {
+    state = state * 1664525 + 1013904223;
+    noise += static_cast<char>(state >> 24U);
+    if (i % 4001 == 0) noise += "EPIPE";
+    if (i % 4003 == 0) noise += "\n\x8f\x01 ENOSPC";
+    if (i % 4007 == 0) noise += " ENOSPC \n";
+  }
+  const Signature few[] = {{"disk", {}, R"(\bENOSPC\b)", "ENOSPC"}, {"pipe", {}, R"(EPIPE)", "EPIPE"}};
+  EXPECT_TRUE(Scanner(few).scan(noise).empty());
+}
+
+TEST(Scan, WhatStandsInAnotherScriptOrBehindALostBlockIsText) {
+  const Signature few[] = {{"disk", {}, R"(\bENOSPC\b)", "ENOSPC"}};
+  Scanner scanner(few);
+  for (const auto& line :
+       {std::string("磁盘已满，写入失败：ENOSPC：设备上没有空间，请清理后重试"),
+        std::string("\x1b[31merror\x1b[0m ENOSPC"), std::string(4096, '\0') + "ENOSPC: full",
+        std::string("ENOSPC"), std::string(300, 'a') + " ENOSPC " + std::string(300, 'b')})
+    EXPECT_EQ(scanner.scan(line + "\n").size(), 1U) << line;
+}
+
 TEST(Scan, OfManySignaturesAnyFewCanBeLookedForAlone) {
   const Signature few[] = {{"mine", {}, R"(\bgate(way)? (is )?closed\b)", "the gate is closed"}};
   Scanner scanner(few);

@@ -120,6 +120,26 @@ TEST(Mend, AComplaintThatHoldsNoLongerIsPassedOver) {
   EXPECT_TRUE(out->left.empty());
 }
 
+TEST(Mend, WhatIsWrongInThousandsOfPlacesOfALargeFileIsNotMendedPlaceByPlace) {
+  std::string text = "{\n", complaint = "Unrecognized keys: ";
+  for (int i = 0; i < 20'000; ++i) {
+    text += fmt::format("  key{}: '{}',\n", i, std::string(100, 'x'));
+    complaint += fmt::format("\"key{}\", ", i);
+  }
+  auto out = mend(text + "}\n", {{"", complaint, {}}});
+  ASSERT_FALSE(out);
+  EXPECT_NE(out.error().text().find("too much is wrong with 2.2 MiB"), std::string::npos)
+      << out.error().text();
+  std::vector<ConfigIssue> many(100'000, {"", "Unrecognized key: \"a\"", {}});
+  EXPECT_FALSE(mend(text + "}\n", many));
+}
+
+TEST(RepairSyntax, AHugeFileIsLeftToItsCopies) {
+  std::string text = "{\n";
+  for (int i = 0; i < 20'000; ++i) text += fmt::format("  key{}: '{}',\n", i, std::string(100, 'x'));
+  EXPECT_FALSE(repair_syntax(text + "  a 1\n}\n"));
+}
+
 struct Broken {
   std::string_view claim, before, after;
 };
