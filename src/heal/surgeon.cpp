@@ -150,6 +150,8 @@ asio::awaitable<Status> Surgeon::step_back(const store::Step& done) {
     co_return ok();
   }
   for (auto& back : *inverses) {
+    // Taken back before, by one who was killed before it could write that down.
+    if (is_done(back)) continue;
     log::info("heal.undo", describe(back));
     auto undone = co_await perform(back);
     if (!undone)
@@ -172,6 +174,14 @@ bool Surgeon::happened(const Action& action) const {
     return info && Access{info->mode, info->uid, info->gid} == a->after;
   }
   return true;
+}
+
+/// Whether the files are as the action would leave them.
+bool Surgeon::is_done(const Action& action) const {
+  const auto* move = std::get_if<MoveFile>(&action);
+  bool on_files = move != nullptr || std::holds_alternative<WriteFile>(action) ||
+                  std::holds_alternative<SetAccess>(action);
+  return on_files && happened(action) && (move == nullptr || !machine_.host().stat(move->from));
 }
 
 asio::awaitable<Status> Surgeon::perform(Action& action) {

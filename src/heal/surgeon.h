@@ -39,6 +39,7 @@ class Surgeon {
   boost::asio::awaitable<Status> run(RunTool& a);
   Result<std::optional<FileState>> state_of(const std::filesystem::path& path) const;
   bool happened(const Action& action) const;
+  bool is_done(const Action& action) const;
 
   Machine& machine_;
   store::Ledger& ledger_;
