@@ -172,13 +172,15 @@ Json cgroup_part(const Scene& scene, const Host& host, Findings& found) {
   }
   for (const auto* kind : {"cpu", "memory", "io"})
     set(out["machine_pressure_avg60"], kind, pressure_in(host, std::string("/proc/pressure/") + kind));
-  if (auto text = host.read("/proc/loadavg", 256)) set(facts, "load", decimal(*text));
+  // One that answers its probes in time is not starved, whatever else the machine does: then it is no fact.
+  auto& told = scene.ready ? out : facts;
+  if (auto text = host.read("/proc/loadavg", 256)) set(told, "load", decimal(*text));
   if (auto text = host.read("/proc/stat", 4U << 20)) {
     auto lines = split(*text, '\n');
     facts["cpus"] = std::ranges::count_if(
         lines, [](std::string_view l) { return l.starts_with("cpu") && l.size() > 3 && l[3] != ' '; });
   }
-  set(facts, "cpu_pressure", pressure_in(host, "/proc/pressure/cpu"));
+  set(told, "cpu_pressure", pressure_in(host, "/proc/pressure/cpu"));
   return out;
 }
 

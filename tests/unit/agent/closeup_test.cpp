@@ -182,6 +182,19 @@ TEST_F(CloseLook, OfAHealthyGatewayNamesNoCause) {
   EXPECT_EQ(cause(), "nothing");
 }
 
+TEST_F(CloseLook, ABusyMachineAccusesOnlyOneThatDoesNotAnswerInTime) {
+  runs(50);
+  machine.the_host.listens(50, 18789);
+  machine.the_host.file("/proc/loadavg", "9.00 9 9 1/2 3\n");
+  machine.the_host.file("/proc/stat", "cpu 1\ncpu0 1\ncpu1 1\n");
+  machine.the_host.file("/proc/pressure/cpu", "some avg10=90.00 avg60=90.00 avg300=0.00 total=1\n");
+  runtime.log = "2026-11-24T05:00:00.000Z [gateway] ready\n";
+  EXPECT_EQ(cause(), "cpu_starvation");
+  for (auto layer : kLayers) what.health[layer].state = LayerState::ok;
+  EXPECT_EQ(cause(), "nothing");
+  EXPECT_EQ(look()["cgroup"]["load"], 9.0) << "people may want to see it all the same";
+}
+
 TEST_F(CloseLook, ADeadGatewaysPortHeldByAStranger) {
   exited(1);
   machine.the_host.process_runs(811, {"nginx"}, "/system.slice/nginx.service");
