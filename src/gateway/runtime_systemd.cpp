@@ -1,5 +1,7 @@
 // The systemd runtimes: a unit of the system manager or of a user's manager. systemd stays the parent; we
 // watch the unit over D-Bus and order what its own settings would not do, or not yet.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <csignal>
 
 #include "base/log.h"
@@ -34,11 +36,6 @@ class SystemdRuntime final : public Runtime {
 
   asio::awaitable<ProcessView> view() override {
     ProcessView view;
-    auto services = machine_.services(user_);
-    if (!services) {
-      view.stopped_reason = services.error().text();
-      co_return view;
-    }
     if (pid_ == 0) {
       view.stopped_reason = stopped_reason_;
       co_return view;
@@ -46,6 +43,7 @@ class SystemdRuntime final : public Runtime {
     auto info = machine_.host().process(pid_);
     if (!info || info->state == 'Z') {
       view.stopped_reason = "its main process has ended";
+      if (!info) co_await ask_how_it_ended();
       co_return view;
     }
     view.running = true;
@@ -156,7 +154,48 @@ class SystemdRuntime final : public Runtime {
     if (never_ran) return;  // simply not started yet (after a boot): the supervision asks for a start
     if (by_person && had_failed && pid_ == 0)
       return;  // reset-failed, by us or by a person: nothing was stopped
+    if (by_person && user_ && pid_ != 0) {
+      // A user's manager that ends with the last login stops its units just so.
+      asio::co_spawn(machine_.executor(), tell_who_stopped_it(now), asio::detached);
+      return;
+    }
     tell_end(now, by_person ? RuntimeEvent::Kind::stopped_by_person : RuntimeEvent::Kind::exited);
+  }
+
+  asio::awaitable<void> tell_who_stopped_it(UnitState now) {
+    std::weak_ptr<int> alive = alive_;
+    auto stopped = pid_;
+    bool manager_ends = true;
+    if (auto services = machine_.services(user_)) {
+      auto ending = co_await (*services)->ending();
+      if (alive.expired() || pid_ != stopped) co_return;  // told meanwhile
+      manager_ends = !ending || *ending;                  // out of reach: it has ended
+    }
+    if (manager_ends) stopped_reason_ = fmt::format("the {} manager has ended", manager());
+    tell_end(now, manager_ends ? RuntimeEvent::Kind::exited : RuntimeEvent::Kind::stopped_by_person);
+  }
+
+  /// The process is gone and no change of the unit was heard: a user's manager ends, and its bus with it,
+  /// when the last session of a user without linger does. Nobody would ever tell.
+  asio::awaitable<void> ask_how_it_ended() {
+    std::weak_ptr<int> alive = alive_;
+    auto gone = pid_;
+    auto services = machine_.services(user_);
+    Result<UnitState> now = fail(ServiceCode::no_bus, "the {} manager cannot be asked", manager());
+    if (services)
+      now = co_await (*services)->unit(unit_);
+    else
+      now = fail(services.error());
+    if (alive.expired() || pid_ != gone) co_return;  // told meanwhile
+    if (now) {
+      changed(*now);
+      co_return;
+    }
+    pid_ = 0;
+    told_.clear();
+    active_state_ = sub_state_ = "unknown";
+    stopped_reason_ = now.error().text();
+    on_event_({.kind = RuntimeEvent::Kind::exited, .pid = gone, .exit = {}, .detail = stopped_reason_});
   }
 
   void tell_end(const UnitState& now, RuntimeEvent::Kind kind) {
@@ -179,6 +218,7 @@ class SystemdRuntime final : public Runtime {
   std::string log_seen_;  // the cursor of the last entry read
   std::string stopped_reason_ = "not started";
   pid_t pid_ = 0;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace

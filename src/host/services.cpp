@@ -147,6 +147,21 @@ class Core : public std::enable_shared_from_this<Core> {
     co_return std::vector<std::string>(names.begin(), names.end());
   }
 
+  awaitable<Result<bool>> ending() {
+    auto self = shared_from_this();
+    auto call = bus_->send(
+        kPath, kProperties, "Get",
+        [](sd_bus_message* m) { return ::sd_bus_message_append(m, "ss", kManager, "SystemState"); },
+        kCallLimit);
+    if (!call) co_return fail(std::move(call).error());
+    auto answer = co_await good(**call, "read the state of the manager");
+    if (!answer) co_return fail(std::move(answer).error());
+    const char* state = nullptr;
+    if (::sd_bus_message_read(answer->get(), "v", "s", &state) < 0)
+      co_return fail(ServiceCode::io, "the state of {} cannot be read", bus_->shown());
+    co_return std::string_view(state) == "stopping";
+  }
+
   awaitable<Status> order(std::string doing, const char* member, Bus::Fill fill) {
     auto self = shared_from_this();
     auto call = bus_->send(kPath, kManager, member, std::move(fill), kCallLimit);
@@ -417,6 +432,7 @@ class BusServices final : public Services {
   awaitable<Status> reload_manager() override {
     return core_->order("reload the unit files", "Reload", [](sd_bus_message*) { return 0; });
   }
+  awaitable<Result<bool>> ending() override { return core_->ending(); }
   awaitable<Status> kill_main(std::string name, int signal) override {
     auto doing = fmt::format("send {} to {}", signal_name(signal), name);
     return core_->order(std::move(doing), "KillUnit", [name = std::move(name), signal](sd_bus_message* m) {

@@ -69,6 +69,8 @@ class Services {
   virtual boost::asio::awaitable<Status> disable(std::string name) = 0;
   /// Reads changed unit files and drop-ins (daemon-reload).
   virtual boost::asio::awaitable<Status> reload_manager() = 0;
+  /// Whether the manager itself is about to end: at shutdown, or a user's one after the last login.
+  virtual boost::asio::awaitable<Result<bool>> ending() = 0;
   /// To the main process only.
   virtual boost::asio::awaitable<Status> kill_main(std::string name, int signal) = 0;
   /// Calls back (on the executor) with the new state whenever the manager says that the unit changed. Until

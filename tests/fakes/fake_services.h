@@ -21,6 +21,7 @@ class FakeServices final : public Services {
   /// Orders in turn: "start x.service", "kill x.service 9".
   std::vector<std::string> orders;
   pid_t next_pid = 1000;
+  bool ends = false;  // the manager itself
 
   FakeServices& has(const std::string& name, std::string active = "inactive", std::string sub = "dead",
                     pid_t main_pid = 0) {
@@ -103,6 +104,7 @@ class FakeServices final : public Services {
     orders.push_back("reload");
     co_return ok();
   }
+  boost::asio::awaitable<Result<bool>> ending() override { co_return ends; }
   boost::asio::awaitable<Status> kill_main(std::string name, int signal) override {
     auto done = order("kill " + name + " " + std::to_string(signal), name);
     if (done && signal == 9) ended(name, "failed", "failed", "signal", Exit{.code = {}, .signal = 9});
