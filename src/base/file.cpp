@@ -32,8 +32,14 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
   if (!S_ISREG(st.st_mode))
     return fail(FileCode::not_regular, "cannot read {}: it is not a regular file", path.string());
 
-  std::string bytes;
+  auto too_large = [&] {
+    return fail(FileCode::too_large, "cannot read {}: it has more than {} bytes", path.string(), limit);
+  };
   constexpr std::size_t kFirst = 4096, kChunk = 64U << 10;
+  // Nothing of it is read in vain. Small sizes are not believed: those of /sys are one page, whatever is in
+  // it.
+  if (auto size = static_cast<std::size_t>(st.st_size); size > limit && size > kChunk) return too_large();
+  std::string bytes;
   std::size_t chunk =
       st.st_size > 0 ? std::min<std::size_t>(static_cast<std::size_t>(st.st_size) + 1, limit + 1) : kFirst;
   while (true) {
@@ -47,8 +53,7 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
     if (n < 0) return fail(file_error(errno, "read", path));
     bytes.resize(old + static_cast<std::size_t>(n));
     if (n == 0) return bytes;
-    if (bytes.size() > limit)
-      return fail(FileCode::too_large, "cannot read {}: it has more than {} bytes", path.string(), limit);
+    if (bytes.size() > limit) return too_large();
     chunk = kChunk;
   }
 }
