@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The fault matrix's results as the table of docs/measurements.md.
 
-    tests/lab/report.py RESULTS.jsonl
+    tests/lab/report.py RESULTS.jsonl…
 
 One line of results a row and place (written by test_matrix.py when MESHOPS_MATRIX is set); of several runs of the same
-row the last counts. Played rows, which no node can have, are counted from the matrix itself.
+row the last counts, files in the order given. Played rows, which no node can have, are counted from the matrix itself.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from lab import matrix  # noqa: E402
 
+PLACES = [("openclaw", "systemd-system"), ("standin", "systemd-system"), ("standin", "systemd-user"), ("standin", "process")]
 BY = {"machine": "meshops", "consent": "meshops, with consent", "person": "a person"}
 
 
@@ -27,18 +28,21 @@ def cell(result):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__.strip())
     latest = {}
-    for line in Path(sys.argv[1]).read_text().splitlines():
-        result = json.loads(line)
-        latest[result["row"], result["gateway"], result["runtime"]] = result
-    results = list(latest.values())
+    for file in sys.argv[1:]:
+        for line in Path(file).read_text().splitlines():
+            result = json.loads(line)
+            latest[result["row"], result["gateway"], result["runtime"]] = result
+    order = {row.name: at for at, row in enumerate(matrix.ROWS)}
+    results = sorted(latest.values(), key=lambda r: (PLACES.index((r["gateway"], r["runtime"])), order[r["row"]]))
     print("| fault | place | cause named | right | mended by | remedy | time | bytes changed | undo |\n"
           "|---|---|---|---|---|---|---|---|---|")
     for r in results:
         place = {"systemd-system": "system unit", "systemd-user": "user unit", "process": "child process"}[r["runtime"]]
-        right = "yes" if r.get("named") in r["causes"] else "–" if not r["causes"] else "no"
+        named = r.get("named")
+        right = "yes" if named in r["causes"] else "–" if not r["causes"] or (r["ok"] and not named) else "no"
         print(f"| {r['what']} | {place}{', real OpenClaw' if r['gateway'] == 'openclaw' else ''} | "
               f"{r.get('named') or '–'} | {right} | {BY[r['by']]} | {r.get('remedy') or '–'} | {cell(r)} | "
               f"{r.get('bytes_changed', '–')} | {r.get('undo', '–')} |")

@@ -136,7 +136,8 @@ class Patient(Site):
 
     def tool(self, *words):
         """A command of the gateway itself, run as its user."""
-        self.node.run(["env", "OPENCLAW_SERVICE_MARKER=openclaw", *self.command()[:2], *words], user=USER, timeout=120)
+        program = self.command()[:self.command().index("gateway")]
+        self.node.run(["env", "OPENCLAW_SERVICE_MARKER=openclaw", *program, *words], user=USER, timeout=120)
 
     def set(self, **parts):
         """Top-level keys of openclaw.json, before the start."""
@@ -201,10 +202,10 @@ class Patient(Site):
     def exit_status(self):
         return int(self.systemctl_show("ExecMainStatus") or 0)
 
-    def ledger(self):
-        """The treatments in `meshops ledger`, newest first; what plain supervision started is in there, too, and left out."""
+    def ledger(self, by="meshops"):
+        """The treatments in `meshops ledger`, newest first; what plain supervision did is in there, too: by "supervision"."""
         entries = json.loads(self.node.run(["meshops", "--format", "json", "ledger"], timeout=20).out)["entries"]
-        return [e for e in entries if e["by"] == "meshops"]
+        return [e for e in entries if e["by"] == by]
 
     def healing(self):
         return self.main().get("healing") or {}

@@ -66,11 +66,15 @@ def read_only(site):
     site.start_again()
 
 
-def owned_by_root(path, mode="700"):
+def owned_by_root(path, mode="700", stopped=False):
+    """`stopped`: while it does not run. One that loses its database while it runs cannot close it, and takes all of its
+    TimeoutStopSec to stop: that is its drain, which nobody cuts short."""
     def inject(site):
+        if stopped:
+            site.halt()
         site.node.run(["chown", "-R", "root:root", f"{STATE}/{path}"])
         site.node.run(["chmod", mode, f"{STATE}/{path}"])
-        site.bounce()
+        site.start_again() if stopped else site.bounce()
     return inject
 
 
@@ -132,7 +136,7 @@ STORAGE = (
     Fault(name="config-owned-by-root", what="an edit with sudo left openclaw.json to root",
           inject=owned_by_root("openclaw.json", "600"), effect=Down(78, "EACCES: permission denied, open"),
           causes=("file_permission",), remedies=("correct_ownership",), kinds=frozenset({"real", "user"})),
-    Fault(name="state-owned-by-root", what="a command with sudo left state/ to root", inject=owned_by_root("state"),
+    Fault(name="state-owned-by-root", what="a command with sudo left state/ to root", inject=owned_by_root("state", stopped=True),
           effect=Down(78, "EACCES"), causes=("file_permission",), remedies=("correct_ownership",), kinds=REAL),
     Fault(name="shared-database-header", what="the head of the shared database is destroyed; there is a backup",
           inject=damaged(SHARED, backup=True), effect=Down(78, "file is not a database"), causes=("sqlite_fault",),
