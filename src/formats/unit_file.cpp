@@ -91,7 +91,7 @@ void UnitFile::line(std::string_view joined, const std::vector<Piece>& pieces, c
     if (text.back() != ']')
       return wrong(fmt::format("the section header {} does not end with ']'", quote(text)));
     section_ = text.substr(1, text.size() - 2);
-    if (!has_section(section_)) sections_.push_back(section_);
+    headers_.push_back({section_, place(offset(text))});
     return;
   }
   auto equals = text.find('=');
@@ -107,8 +107,11 @@ void UnitFile::line(std::string_view joined, const std::vector<Piece>& pieces, c
       {section_, std::string(key), std::string(value), place(offset(text)), place(value_at)});
 }
 
-bool UnitFile::has_section(std::string_view section) const {
-  return std::ranges::find(sections_, section) != sections_.end();
+bool UnitFile::has_section(std::string_view section) const { return header(section) != nullptr; }
+
+const Place* UnitFile::header(std::string_view section) const {
+  auto first = std::ranges::find(headers_, section, &Header::section);
+  return first == headers_.end() ? nullptr : &first->at;
 }
 
 std::vector<const Assignment*> UnitFile::all(std::string_view section, std::string_view key) const {

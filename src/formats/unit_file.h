@@ -35,6 +35,12 @@ struct Assignment {
   Place at, value_at;
 };
 
+/// A [section] header as it stands in a file; one section may have several.
+struct Header {
+  std::string section;
+  Place at;
+};
+
 /// What "%i" and friends stand for. Those that are empty stay in the text as they are, like unknown ones.
 struct Specifiers {
   std::string unit;                             // %n whole; %N %p %P %i %I %j %J %f come from it
@@ -60,6 +66,10 @@ class UnitFile {
   const std::vector<Assignment>& assignments() const { return assignments_; }
   const std::vector<Problem>& problems() const { return problems_; }
   bool has_section(std::string_view section) const;
+  /// Every header, in the order of the text.
+  const std::vector<Header>& headers() const { return headers_; }
+  /// Where the section first begins; null if it never does.
+  const Place* header(std::string_view section) const;
 
   /// All assignments of a key that count: an empty one takes back those before it.
   std::vector<const Assignment*> all(std::string_view section, std::string_view key) const;
@@ -81,7 +91,7 @@ class UnitFile {
 
   std::vector<Assignment> assignments_;
   std::vector<Problem> problems_;
-  std::vector<std::string> sections_;
+  std::vector<Header> headers_;
   std::string section_;
 };
 
