@@ -75,13 +75,13 @@ struct Sandbox {
   bool dynamic_user = false, groups = false, notify_all = false, delegate = false, device_allow = false;
   bool default_dependencies = true;
   Capabilities bounding = kAllCapabilities, ambient = 0;
-  unsigned namespaces = kAllNamespaces;
+  std::optional<unsigned> namespaces;  // those it may make; nothing: not said, so all
   unsigned mask = 022;
   bool families_listed = false;  // RestrictAddressFamilies names what is allowed
   bool family_inet = false, family_unix = false, family_netlink = false, family_packet = false,
        family_other = false;
   bool deny_any = false, allow_localhost = false, allow_other = false, ip_programs = false;
-  bool archs = false, arch_native = false;
+  bool archs = false, arch_native = false, arch_other = false;
   bool calls_listed = false, calls_denied = false;
   SystemCalls calls;
   std::vector<std::string_view> on;  // booleans that are true
@@ -144,7 +144,7 @@ class Reader {
     } else if (key == "ProtectHome" || key == "ProtectSystem") {
       protect(key, value);
     } else if (key == "RootDirectory" || key == "RootImage") {
-      if (!value.empty() && value != "/") box_.root = value;
+      box_.root = value == "/" ? "" : value;
     } else if (key == "CapabilityBoundingSet") {
       merge(value, kAllCapabilities, box_.bounding);
     } else if (key == "AmbientCapabilities") {
@@ -166,10 +166,10 @@ class Reader {
     } else if (key == "RestrictAddressFamilies") {
       families(value);
     } else if (key == "SystemCallArchitectures") {
-      if (value.empty()) box_.archs = box_.arch_native = false;
+      if (value.empty()) box_.archs = box_.arch_native = box_.arch_other = false;
       for (auto word : words(value)) {
         box_.archs = true;
-        box_.arch_native = box_.arch_native || word == "native";
+        (word == "native" ? box_.arch_native : box_.arch_other) = true;
       }
     } else if (key == "SystemCallFilter") {
       calls(value);
@@ -207,10 +207,14 @@ class Reader {
   }
 
   static void merge(std::string_view value, Capabilities initial, Capabilities& into) {
+    if (value.empty()) {
+      into = 0;
+      return;
+    }
     bool invert = value.starts_with('~');
     if (invert) value.remove_prefix(1);
     auto named = capabilities(value);
-    if (into == 0 || into == initial)
+    if (into == initial)
       into = invert ? kAllCapabilities & ~named : named;
     else if (invert)
       into &= ~named;
@@ -220,7 +224,7 @@ class Reader {
 
   void namespaces(std::string_view value) {
     if (value.empty()) {
-      box_.namespaces = kAllNamespaces;
+      box_.namespaces.reset();
       return;
     }
     if (auto set = systemd::parse_boolean(value)) {
@@ -233,12 +237,12 @@ class Reader {
     for (auto word : words(value))
       for (std::size_t i = 0; i < kNamespaces.size(); ++i)
         if (word == kNamespaces[i]) named |= 1U << i;
-    if (box_.namespaces == kAllNamespaces)
+    if (!box_.namespaces)
       box_.namespaces = invert ? kAllNamespaces & ~named : named;
     else if (invert)
-      box_.namespaces &= ~named;
+      *box_.namespaces &= ~named;
     else
-      box_.namespaces |= named;
+      *box_.namespaces |= named;
   }
 
   void families(std::string_view value) {
@@ -254,7 +258,7 @@ class Reader {
     }
     bool invert = value.starts_with('~');
     if (invert) value.remove_prefix(1);
-    if (families_.empty() && !box_.families_listed) box_.families_listed = !invert;
+    if (families_.empty()) box_.families_listed = !invert;
     for (auto word : words(value)) {
       std::erase(families_, word);
       if (invert != box_.families_listed) families_.push_back(word);
@@ -291,7 +295,7 @@ class Reader {
     if (box_.dynamic_user) {
       for (std::string_view name : {"RemoveIPC", "PrivateTmp", "NoNewPrivileges", "RestrictSUIDSGID"})
         on(name);
-      if (box_.protect_system.empty()) box_.protect_system = "strict";
+      box_.protect_system = "strict";
       if (box_.protect_home.empty()) box_.protect_home = "read-only";
     }
     if (box_.has("PrivateDevices")) {
@@ -423,7 +427,7 @@ void add_kernel(const Sandbox& box, Sum& sum) {
   sum.add(500, box.ambient != 0 ? 1 : 0);
   for (const auto& [name, weight] : kNamespaceWeights) {
     auto bit = static_cast<unsigned>(std::ranges::find(kNamespaces, name) - kNamespaces.begin());
-    sum.add(weight, (box.namespaces >> bit) & 1U);
+    sum.add(weight, (box.namespaces.value_or(kAllNamespaces) >> bit) & 1U);
   }
 }
 
@@ -443,7 +447,7 @@ void add_network(const Sandbox& box, Sum& sum) {
 }
 
 void add_calls(const Sandbox& box, Sum& sum) {
-  sum.add(1000, !box.archs ? 10 : box.arch_native ? 0 : 8, 10);
+  sum.add(1000, !box.archs ? 10 : box.arch_native && !box.arch_other ? 0 : 8, 10);
   static const auto sets = [] {
     std::array<SystemCalls, std::size(kCallWeights)> made;
     for (std::size_t i = 0; i < made.size(); ++i) made[i] = system_calls(kCallWeights[i].name);

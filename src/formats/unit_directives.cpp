@@ -267,9 +267,13 @@ std::string_view of_type(std::string_view unit_name) {
 }
 
 bool looks_like_unit(std::span<const Header> headers) {
-  return !headers.empty() &&
-         std::ranges::any_of(headers, [](const Header& h) { return is_section(h.section, {}); }) &&
-         std::ranges::none_of(headers, [](const Header& h) { return h.section == "D-BUS Service"; });
+  if (std::ranges::any_of(headers, [](const Header& h) { return h.section == "D-BUS Service"; }))
+    return false;
+  std::vector<std::string_view> names;
+  for (const auto& section : kSections) names.push_back(section.name);
+  return std::ranges::any_of(headers, [&](const Header& h) {
+    return is_section(h.section, {}) || nearest(h.section, names).has_value();
+  });
 }
 
 }  // namespace meshops::systemd
