@@ -263,27 +263,33 @@ class UnitGatherer {
   }
 
   void link_starters() {
-    for (auto& service : out_.services_) {
-      for (const auto& other : out_.others_) {
-        std::string_view section = section_of_type(other.name);
-        if (section.empty() || other.of_user != service.of_user) continue;
-        auto stem = other.name.substr(0, other.name.rfind('.'));
-        auto named =
-            other.file.value(section, section == "Socket" ? "Service" : "Unit").value_or(stem + ".service");
-        if (named == service.name) service.started_by.push_back(other.name);
-      }
-      auto pulled_in = [&](const Unit& other) {
-        if (other.name == service.name || other.of_user != service.of_user) return;
-        for (const auto* key : {"Wants", "Requires", "BindsTo", "Upholds"})
-          for (const auto& word : other.list("Unit", key))
-            if (word == service.name) {
-              service.started_by.push_back(other.name);
-              return;
-            }
-      };
-      for (const auto& other : out_.others_) pulled_in(other);
-      for (const auto& other : out_.services_) pulled_in(other);
+    using Started = std::pair<bool, std::string>;  // of a user's manager, name
+    std::multimap<Started, std::string> by;
+    for (const auto& other : out_.others_) {
+      std::string_view section = section_of_type(other.name);
+      if (section.empty()) continue;
+      auto stem = other.name.substr(0, other.name.rfind('.'));
+      by.emplace(Started{other.of_user, other.file.value(section, section == "Socket" ? "Service" : "Unit")
+                                            .value_or(stem + ".service")},
+                 other.name);
     }
+    for (const auto* list : {&out_.others_, &out_.services_})
+      for (const auto& other : *list) {
+        std::set<std::string> wanted;
+        for (const auto* key : {"Wants", "Requires", "BindsTo", "Upholds"})
+          wanted.merge(service_words(other, key));
+        for (const auto& name : wanted)
+          if (name != other.name) by.emplace(Started{other.of_user, name}, other.name);
+      }
+    for (auto& service : out_.services_) {
+      auto [begin, end] = by.equal_range({service.of_user, service.name});
+      for (auto it = begin; it != end; ++it) service.started_by.push_back(it->second);
+    }
+  }
+  static std::set<std::string> service_words(const Unit& unit, std::string_view key) {
+    auto list = unit.list("Unit", key);
+    std::erase_if(list, [](const auto& word) { return !word.ends_with(".service"); });
+    return {list.begin(), list.end()};
   }
 
   /// The text of a script that a command names, where the site holds it.

@@ -21,6 +21,15 @@ bool is_agent(const Unit& unit) {
   return false;
 }
 
+/// An agent signals and reads others' processes, starts programs as other users and mends their files.
+bool agent_lives_with(std::string_view line) {
+  for (std::string_view taken :
+       {"CapabilityBoundingSet=", "NoNewPrivileges=", "PrivateTmp=", "PrivateDevices=", "ProtectProc=",
+        "ProtectSystem=", "ProtectControlGroups=", "RestrictSUIDSGID=", "ProtectKernelLogs="})
+    if (line.starts_with(taken)) return false;
+  return true;
+}
+
 void exposed_service(const Site& site, Findings& out) {
   for (const auto& unit : site.facts<Units>().services()) {
     if (!unit.gateway && !is_agent(unit)) continue;
@@ -30,6 +39,7 @@ void exposed_service(const Site& site, Findings& out) {
     std::string lines;
     std::size_t shown = 0;
     for (const auto& fence : fences(unit.file, unit.of_user)) {
+      if (!unit.gateway && !agent_lives_with(fence.line)) continue;
       if (shown++ == kShown) break;
       lines += fmt::format("{}{}", lines.empty() ? "" : ", ", fence.line);
       with.add(fmt::format("[Service]\n{}\n", fence.line));

@@ -59,30 +59,38 @@ bool meant_to_stay(const Unit& unit) {
   return unit.enabled.value_or(false) && std::ranges::find(wanted_by, "default.target") != wanted_by.end();
 }
 
+void report_no_linger(const Site& site, Findings& out, const std::string& name, const std::string& user,
+                      Where at) {
+  auto linger = site.host().stat(fs::path("/var/lib/systemd/linger") / user);
+  if (linger) return;
+  if (!linger.error().is("file.not_found")) return out.skip("linger of " + user, linger.error().text());
+  Mend mend;
+  mend.orders.push_back(
+      {.run = {"loginctl", "enable-linger", user}, .back = {"loginctl", "disable-linger", user}});
+  out.add(std::move(at))
+      .found("{} does not linger", user)
+      .wanted("loginctl enable-linger {}", user)
+      .message("{} ends when {} logs out, and does not come back after a reboot until {} logs in", name, user,
+               user)
+      .fix("loginctl enable-linger {}", user)
+      .about("{} of {}", name, user)
+      .mend(mend);
+}
+
 void no_linger(const Site& site, Findings& out) {
   const auto& units = site.facts<Units>();
+  for (const auto& skip : units.unasked())
+    if (skip.what.starts_with("units of user")) out.skip(skip.what, skip.reason);
   for (const auto& unit : units.services()) {
     if (!unit.of_user || !unit.owner || !meant_to_stay(unit)) continue;
     bool lives = unit.enabled.value_or(false) || (unit.state && unit.state->active_state != "inactive");
-    if (!lives) continue;
-    const auto& user = unit.owner->name;
-    auto linger = site.host().stat(fs::path("/var/lib/systemd/linger") / user);
-    if (linger) continue;
-    if (!linger.error().is("file.not_found")) {
-      out.skip("linger of " + user, linger.error().text());
-      continue;
-    }
-    Mend mend;
-    mend.orders.push_back(
-        {.run = {"loginctl", "enable-linger", user}, .back = {"loginctl", "disable-linger", user}});
-    out.add(site.at(unit.path))
-        .found("{} does not linger", user)
-        .wanted("loginctl enable-linger {}", user)
-        .message("{} ends when {} logs out, and does not come back after a reboot until {} logs in",
-                 unit.name, user, user)
-        .fix("loginctl enable-linger {}", user)
-        .about("{} of {}", unit.name, user)
-        .mend(mend);
+    if (lives) report_no_linger(site, out, unit.name, unit.owner->name, site.at(unit.path));
+  }
+  // From a file that every user's manager reads, or from none.
+  for (const auto& seen : units.seen()) {
+    bool own_file = seen.unit && units.services()[*seen.unit].owner;
+    if (!seen.manager || own_file || !seen.gateway || seen.state.active_state == "inactive") continue;
+    report_no_linger(site, out, seen.state.name, seen.manager->name, place_of(site, units, seen));
   }
 }
 
