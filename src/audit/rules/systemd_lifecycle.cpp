@@ -24,7 +24,7 @@ constexpr Duration kFastestRestart = 1s;
 
 std::string value_or_unset(const Unit& unit, std::string_view key, std::string_view by_default) {
   auto value = unit.file.value("Service", key);
-  return value ? fmt::format("{}={}", key, printable(*value))
+  return value ? fmt::format("{}={}", key, printable(value->substr(0, 80)))
                : fmt::format("{} is not set: {}", key, by_default);
 }
 

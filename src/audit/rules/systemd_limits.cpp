@@ -130,8 +130,8 @@ void memory_limit(const Site& site, Findings& out) {
       }
     auto set = unit->file.value("Service", key);
     out.add(unit->at("Service", key))
-        .found("{}",
-               set ? fmt::format("{}={}", key, printable(*set)) : "neither MemoryMax nor MemoryHigh is set")
+        .found("{}", set ? fmt::format("{}={}", key, printable(set->substr(0, 80)))
+                         : "neither MemoryMax nor MemoryHigh is set")
         .wanted("MemoryMax={}{}", value,
                 used ? fmt::format(": one and a half times its peak of {}", bytes_text(*used)) : "")
         .message("when {} leaks, the kernel kills something else on the machine, sshd or a database",

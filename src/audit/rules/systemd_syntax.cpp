@@ -55,12 +55,13 @@ void start_limit_place(const Site& site, Findings& out) {
           reload_after(site, owner_of(site, text), *mend);
         }
       out.add({a.at.file, a.at.line, a.at.column})
-          .found("{}={} in [Service]", a.key, printable(a.value))
+          .found("{}={} in [Service]", a.key, printable(a.value.substr(0, 80)))
           .wanted("{}= in [Unit]", a.key)
           .message("systemd ignores {} in [Service], so the start limit of {} is not what was written; {}",
                    a.key, text.unit, beside)
-          .fix("{}", there ? fmt::format("remove the line: [Unit] has {} already", a.key)
-                           : fmt::format("move the line to [Unit]: {}={}", a.key, printable(a.value)))
+          .fix("{}",
+               there ? fmt::format("remove the line: [Unit] has {} already", a.key)
+                     : fmt::format("move the line to [Unit]: {}={}", a.key, printable(a.value.substr(0, 80))))
           .about("{} {}", text.unit, a.key)
           .mend(std::move(mend));
     }
