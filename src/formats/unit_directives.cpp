@@ -113,6 +113,9 @@ constexpr std::string_view kInstall = "Alias WantedBy RequiredBy Also DefaultIns
 /// Gone, and ignored with a word about it.
 constexpr std::string_view kRemoved = "Capabilities NetClass SysVStartPriority IgnoreOnSnapshot";
 
+/// No name is longer, nor is what was meant by one: distances of long words take long.
+constexpr std::size_t kLongest = 64;
+
 struct Section {
   std::string_view name;
   std::array<std::string_view, 4> lists;
@@ -250,7 +253,7 @@ std::vector<std::string_view> sections_with(std::string_view directive) {
 
 std::optional<std::string_view> nearest_directive(std::string_view section, std::string_view directive) {
   const auto* found = find(section);
-  if (found == nullptr) return std::nullopt;
+  if (found == nullptr || directive.size() > kLongest) return std::nullopt;
   std::vector<std::string_view> known;
   for (auto list : found->lists)
     for (auto word : words(list)) known.push_back(word);
@@ -272,7 +275,7 @@ bool looks_like_unit(std::span<const Header> headers) {
   std::vector<std::string_view> names;
   for (const auto& section : kSections) names.push_back(section.name);
   return std::ranges::any_of(headers, [&](const Header& h) {
-    return is_section(h.section, {}) || nearest(h.section, names).has_value();
+    return is_section(h.section, {}) || (h.section.size() <= kLongest && nearest(h.section, names));
   });
 }
 

@@ -105,7 +105,7 @@ std::optional<Verdict> judge(const systemd::Assignment& a, std::string_view type
     if (!version || *version >= *since) return std::nullopt;
     return Verdict{fmt::format("systemd {} or newer", *since),
                    fmt::format("the systemd of this machine ({}) does not know {} yet and ignores it",
-                               *version, printable(key))};
+                               *version, printable(key.substr(0, 80)))};
   }
   if (systemd::was_removed(key))
     return Verdict{"no such line", fmt::format("{} was removed from systemd and is ignored", key)};
@@ -120,29 +120,38 @@ std::optional<Verdict> judge(const systemd::Assignment& a, std::string_view type
                    fmt::format("systemd ignores {} here: it belongs into [{}] of a .{}", key,
                                elsewhere.front(), lower(elsewhere.front()))};
   if (auto near = systemd::nearest_directive(section, key))
-    return Verdict{
-        fmt::format("{}=", *near),
-        fmt::format("systemd does not know {} and ignores it; {} was probably meant", printable(key), *near)};
-  return Verdict{"a directive that systemd knows",
-                 fmt::format("systemd does not know {} in [{}] and ignores it", printable(key), section)};
+    return Verdict{fmt::format("{}=", *near),
+                   fmt::format("systemd does not know {} and ignores it; {} was probably meant",
+                               printable(key.substr(0, 80)), *near)};
+  return Verdict{
+      "a directive that systemd knows",
+      fmt::format("systemd does not know {} in [{}] and ignores it", printable(key.substr(0, 80)), section)};
 }
+
+/// More in one file tell nobody more: it is no unit.
+constexpr std::size_t kMostOfOneFile = 100;
 
 void unknown_directives(const Site& site, Findings& out) {
   auto version = site.facts<SystemdVersion>().number;
+  // Said once for the whole domain: no rule saw these files.
+  for (const auto& skip : site.facts<Units>().skips()) out.skip(skip.what, skip.reason);
   for (const auto& text : site.facts<Units>().files()) {
     auto type =
         systemd::of_type(text.unit).empty() ? std::string_view(text.unit) : systemd::of_type(text.unit);
+    auto left = kMostOfOneFile;
     for (const auto& header : text.file.headers()) {
+      if (left == 0) break;
       if (systemd::is_extension(header.section) || systemd::is_section(header.section, type)) continue;
+      --left;
       bool other_type = systemd::is_section(header.section, {});
       std::vector<std::string_view> known = {"Unit", "Install"};
       for (std::string_view s :
            {"Service", "Socket", "Timer", "Path", "Mount", "Automount", "Swap", "Slice", "Scope"})
         if (systemd::is_section(s, type)) known.push_back(s);
-      auto near = nearest(header.section, known);
+      auto near = nearest(std::string_view(header.section).substr(0, 64), known);
       for (auto s : known)
         if (lower(s) == lower(header.section)) near = s;
-      auto name = printable(header.section);
+      auto name = printable(std::string_view(header.section).substr(0, 80));
       out.add({header.at.file, header.at.line, header.at.column})
           .found("[{}]", name)
           .wanted("{}", near ? fmt::format("[{}]", *near) : fmt::format("a section of a .{}", type))
@@ -154,9 +163,11 @@ void unknown_directives(const Site& site, Findings& out) {
           .about("{} [{}]", text.unit, name);
     }
     for (const auto& a : text.file.assignments()) {
+      if (left == 0) break;
       auto verdict = judge(a, type, version);
       if (!verdict) continue;
-      auto key = printable(a.key);
+      --left;
+      auto key = printable(a.key.substr(0, 80));
       out.add({a.at.file, a.at.line, a.at.column})
           .found("{}= in [{}]", key, a.section)
           .wanted("{}", verdict->wanted)
