@@ -24,6 +24,8 @@ enum class Question {
   engine_usage,       // JSON of the engine's GET /system/df
   engine_info,        // JSON of the engine's GET /info
   packages,           // "dpkg-query -W"
+  image_history,      // JSON array, for each image of a running container {"Image": its name, "History": the
+                      // engine's answer to GET /images/ID/history}
 };
 std::string_view text(Question question);  // "sshd_effective", …
 

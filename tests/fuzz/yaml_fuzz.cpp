@@ -32,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     must(!document.root() && problem->line >= 1 && problem->line <= size + 1 && !problem->what.empty());
     return 0;
   }
+  if (!document.root()) return 0;
   int looks = 2000;
   walk(document.root(), size, 0, looks);
   auto services = document.root().at("services");

@@ -12,14 +12,13 @@ namespace meshops::audit {
 
 namespace {
 
-std::optional<Mend> file_mend(const Site& site, const ComposeService& service,
+std::optional<Mend> file_mend(const ComposeService& service,
                               const std::vector<std::pair<std::vector<std::string>, std::string>>& lines) {
   auto text = std::optional<std::string>(service.file->document.text());
   for (const auto& [path, value] : lines) {
     text = docker::with(service, *text, path, value);
     if (!text) return std::nullopt;
   }
-  (void)site;
   return Mend{.files = {{.path = service.file->path, .bytes = *text}}};
 }
 
@@ -41,6 +40,20 @@ std::vector<std::string> limit_path(const ComposeService& service) {
   return {"mem_limit"};
 }
 
+/// Enough for what this kind of program is known to need: a limit that kills it would be worse than none.
+std::string_view first_limit(const ComposeService& service) {
+  auto image = service.image();
+  auto name = lower(image ? image->text : service.name);
+  for (auto part :
+       {"elasticsearch", "opensearch", "logstash", "kibana", "mssql", "sqlserver", "minecraft", "gitlab",
+        "ollama", "sonarqube", "jenkins", "kafka", "cassandra", "vllm", "localai", "nextcloud"})
+    if (name.find(part) != std::string::npos) return "4g";
+  for (auto part : {"openclaw", "postgres", "mysql", "mariadb", "mongo", "keycloak", "immich", "plex",
+                    "jellyfin", "java", "tomcat"})
+    if (name.find(part) != std::string::npos) return "2g";
+  return "1g";
+}
+
 void memory_limit(const Site& site, Findings& out) {
   const auto& files = site.facts<DockerFiles>();
   docker::tell(out, files.compose_skips());
@@ -58,10 +71,10 @@ void memory_limit(const Site& site, Findings& out) {
             "when {} leaks, it takes the machine's memory, and the kernel kills whoever is largest: "
             "perhaps the gateway",
             service.name)
-        .fix("{}: 512m (see what it needs: docker stats --no-stream)",
-             path.size() == 1 ? "mem_limit" : "deploy.resources.limits.memory")
+        .fix("{}: {} (a first value: see what it needs with docker stats --no-stream)",
+             path.size() == 1 ? "mem_limit" : "deploy.resources.limits.memory", first_limit(service))
         .about("{}", service.name)
-        .mend(set ? std::nullopt : file_mend(site, service, {{path, "512m"}}));
+        .mend(set ? std::nullopt : file_mend(service, {{path, std::string(first_limit(service))}}));
   }
   for (const auto& c : docker::containers(site, out)) {
     if (c.memory != 0) continue;
@@ -72,7 +85,10 @@ void memory_limit(const Site& site, Findings& out) {
             "when {} leaks, it takes the machine's memory, and the kernel kills whoever is largest: "
             "perhaps the gateway",
             c.name)
-        .fix("docker update --memory 512m --memory-swap 512m {} (and --memory where it is started)", c.name)
+        .fix(
+            "docker update --memory 1g --memory-swap 1g {} (see first what it needs: docker stats "
+            "--no-stream), and --memory where it is started",
+            c.name)
         .about("container {}", c.name);
   }
 }
@@ -189,7 +205,7 @@ void log_size(const Site& site, Findings& out) {
         .message("what {} writes to its log is kept for ever, until the disk is full", service.name)
         .fix("logging: {{driver: json-file, options: {{max-size: \"10m\", max-file: \"3\"}}}}")
         .about("{}", service.name)
-        .mend(mendable ? file_mend(site, service, lines) : std::nullopt);
+        .mend(mendable ? file_mend(service, lines) : std::nullopt);
   }
   for (const auto& c : docker::containers(site, out)) {
     if (!grows(c.log_driver) || c.log_options.contains("max-size")) continue;
@@ -229,7 +245,7 @@ void comes_back(const Site& site, Findings& out) {
                    service.name)
           .fix("restart: unless-stopped")
           .about("{} restart", service.name)
-          .mend(never ? std::nullopt : file_mend(site, service, {{{"restart"}, "unless-stopped"}}));
+          .mend(never ? std::nullopt : file_mend(service, {{{"restart"}, "unless-stopped"}}));
     }
     if (!service.effective("healthcheck") && !build_has_healthcheck(files, service)) {
       out.add(docker::at_service(site, service))

@@ -51,6 +51,12 @@ constexpr std::array<std::string_view, 20> kNames = {"HOST",
                                                      "HTTP_HOST",
                                                      "GF_SERVER_HTTP_ADDR"};
 
+/// A public name for some programs, an address to bind for others: only a number tells.
+bool binds_loopback(std::string_view name, std::string_view value) {
+  bool name_only = name == "--hostname" || name == "HOSTNAME" || name == "HTTP_HOST";
+  return is_loopback(value) && !(name_only && lower(value).starts_with("localhost"));
+}
+
 /// "--bind loopback" as it is written in a command; nothing if it does not bind loopback.
 std::optional<std::string> bound(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -67,7 +73,7 @@ std::optional<std::string> bound(const std::vector<std::string>& words) {
     auto value = equals != std::string_view::npos ? word.substr(equals + 1)
                  : i + 1 < words.size()           ? std::string_view(words[i + 1])
                                                   : std::string_view();
-    if (is_loopback(value)) return fmt::format("{} {}", flag, value);
+    if (binds_loopback(flag, value)) return fmt::format("{} {}", flag, value);
   }
   return std::nullopt;
 }
@@ -120,6 +126,7 @@ void in_service(const Site& site, const DockerFiles& files, const ComposeService
     auto value = service.effective(key);
     if (!value) continue;
     auto words = compose::words(value.value);
+    for (auto& word : words) word = compose::interpolate(word, value.file->variables).text;
     auto found = bound(words);
     if (!found) {
       // An address of its own on the command line makes the rest void.
@@ -131,7 +138,9 @@ void in_service(const Site& site, const DockerFiles& files, const ComposeService
     }
     auto place = value.value;
     for (const auto& item : value.value.items())
-      if (is_loopback(item.text()) || bound({item.text()})) place = item;
+      if (auto word = compose::interpolate(item.text(), value.file->variables).text;
+          is_loopback(word) || bound({word}))
+        place = item;
     return deaf(out, at(site, {value.file, place}), service.name, port, *found);
   }
   std::set<std::string> set_here;
@@ -140,7 +149,7 @@ void in_service(const Site& site, const DockerFiles& files, const ComposeService
     set_here.insert(env.name);
     if (!env.value || std::ranges::find(kNames, env.name) == kNames.end()) continue;
     auto value = compose::interpolate(*env.value, environment.file->variables).text;
-    if (is_loopback(value))
+    if (binds_loopback(env.name, value))
       return deaf(out, at(site, {environment.file, env.at}), service.name, port, env.name + "=" + value);
   }
   if (auto where = mounted_bind(site, service))
@@ -159,8 +168,9 @@ void in_service(const Site& site, const DockerFiles& files, const ComposeService
   }
   for (auto i = build->file.stages[*stage].from; i < build->file.stages[*stage].end; ++i)
     for (const auto& setting : build->file.instructions[i].settings())
-      if (build->file.instructions[i].name == "ENV" && setting.value && is_loopback(*setting.value) &&
-          !set_here.contains(setting.name) && std::ranges::find(kNames, setting.name) != kNames.end())
+      if (build->file.instructions[i].name == "ENV" && setting.value &&
+          binds_loopback(setting.name, *setting.value) && !set_here.contains(setting.name) &&
+          std::ranges::find(kNames, setting.name) != kNames.end())
         return deaf(out, site.at(build->path, setting.at.line, setting.at.column), service.name, port,
                     setting.name + "=" + *setting.value);
 }

@@ -259,7 +259,11 @@ void socket_mounted(const Site& site, Findings& out) {
     if (proxy) continue;
     for (const auto& mount : compose::mounts(service.value.at("volumes"))) {
       auto source = compose::interpolate(mount.source, service.file->variables);
-      if (is_engine_socket(source.text) || is_engine_socket(mount.target))
+      // A source that only the machine knows ($SOCK), mounted where the socket belongs.
+      bool by_target = mount.target.ends_with(".sock") && is_engine_socket(mount.target) &&
+                       !mount.source.empty() &&
+                       std::string_view("/.~$").find(mount.source[0]) != std::string_view::npos;
+      if (is_engine_socket(source.text) || by_target)
         socket_found(out, at(site, {service.file, mount.at}), service.name, mount.source, kProxy);
     }
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "audit/rules/docker.h"
@@ -26,6 +27,12 @@ bool url_password(std::string_view value) {
   if (colon == std::string_view::npos) return false;
   auto password = authority.substr(colon + 1, sign - colon - 1);
   return password.size() >= 8 && !is_placeholder(password) && password.find('$') == std::string_view::npos;
+}
+
+std::string_view trim_quotes(std::string_view text) {
+  while (!text.empty() && (text.front() == '"' || text.front() == '\'')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == '"' || text.back() == '\'')) text.remove_suffix(1);
+  return text;
 }
 
 /// What kind of secret a variable carries; nothing: none.
@@ -139,7 +146,48 @@ bool used_in_stage(const dockerfile::File& file, std::size_t from, std::string_v
   return false;
 }
 
+/// Each step as the engine remembers it: "ENV A=b", "|1 TOKEN=x /bin/sh -c …".
+void secrets_in_history(const Site& site, Findings& out) {
+  if (site.running() == nullptr) return;
+  auto answer = site.running()->ask(Question::image_history);
+  if (!answer) {
+    if (!answer.error().is("audit.not_here")) out.skip("the history of the images", answer.error().text());
+    return;
+  }
+  auto images = nlohmann::json::parse(*answer, nullptr, false);
+  if (!images.is_array())
+    return out.skip("the history of the images", "the engine's answer is no JSON array");
+  for (const auto& image : images) {
+    if (!image.is_object() || !image.contains("Image") || !image["Image"].is_string()) continue;
+    auto name = printable(image["Image"].get<std::string>());
+    auto history = image.value("History", nlohmann::json::array());
+    std::set<std::string> told;
+    for (const auto& step : history) {
+      if (!step.is_object() || !step.contains("CreatedBy") || !step["CreatedBy"].is_string()) continue;
+      auto text = step["CreatedBy"].get<std::string>();
+      bool found = false;
+      for (auto word : words(text)) {
+        auto equals = word.find('=');
+        if (equals == std::string_view::npos || equals == 0) continue;
+        auto variable = word.substr(0, equals);
+        auto kind = secret_in(variable, trim_quotes(word.substr(equals + 1)));
+        if (!kind) continue;
+        found = true;
+        if (told.insert(std::string(variable)).second)
+          in_image(out, {}, fmt::format("history of {}: {} ({})", name, printable(variable), *kind),
+                   fmt::format("{} {}", name, printable(variable)));
+      }
+      if (found) continue;
+      for (const auto& hit : find_secrets(text))
+        if (told.insert(std::string(hit.kind)).second)
+          in_image(out, {}, fmt::format("history of {}: {}", name, hit.kind),
+                   fmt::format("{} {}", name, hit.kind));
+    }
+  }
+}
+
 void secrets_in_images(const Site& site, Findings& out) {
+  secrets_in_history(site, out);
   const auto& files = site.facts<DockerFiles>();
   docker::tell(out, files.build_skips());
   for (const auto& build : files.builds())
@@ -197,7 +245,7 @@ const Rule kRules[] = {
      .check = secrets_in_containers},
     {.id = "DOC-011",
      .severity = Severity::critical,
-     .reads = kRoot | kRepo,
+     .reads = kLive | kRoot | kRepo,
      .fix = Fix::plan,
      .title = "A secret in an image",
      .why = "ARG and ENV are written into the image: everybody who can pull it can read them.",
