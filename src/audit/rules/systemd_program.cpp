@@ -1,7 +1,7 @@
 // Units whose program cannot run: SYS-016.
 #include <fmt/format.h>
 
-#include "audit/programs.h"
+#include "audit/unit_program.h"
 #include "audit/rules/systemd_parts.h"
 #include "audit/unit_mend.h"
 #include "base/text.h"

@@ -1,4 +1,4 @@
-#include "audit/programs.h"
+#include "audit/unit_program.h"
 
 #include <algorithm>
 #include <array>
