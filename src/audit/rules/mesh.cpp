@@ -1,8 +1,95 @@
-// Rules of the domain mesh.
-#include "audit/rule.h"
+// Mesh: whether the nodes stand apart, are watched, and agree.
+#include "audit/rules/mesh_parts.h"
 
 namespace meshops::audit {
 
-std::span<const Rule> mesh_rules() { return {}; }
+namespace {
+
+using namespace mesh_rules_parts;
+
+const Rule kRules[] = {
+    {.id = "MSH-001",
+     .severity = Severity::medium,
+     .reads = kLive | kRoot | kRepo | kCloud,
+     .fix = Fix::none,
+     .title = "Every node in one zone or at one provider",
+     .why = "One outage takes all of them, and nobody is left to heal.",
+     .not_when = "a mesh of one node; a place is only known from exports of gcloud and from addresses that a "
+                 "provider "
+                 "names by it, never guessed",
+     .remedy = "Put one node elsewhere.",
+     .check = one_place},
+    {.id = "MSH-002",
+     .severity = Severity::high,
+     .reads = kLive | kRoot | kRepo,
+     .fix = Fix::plan,
+     .title = "A node that nobody watches",
+     .why = "Observe or be blind: without an agent and a way to tell people, users notice first.",
+     .not_when = "agent and [[alert]] are there; no gateway and no mesh; whether metrics and logs are "
+                 "collected elsewhere "
+                 "is not known yet",
+     .remedy = "Enable meshops-agent.service, and give mesh.toml an [[alert]].",
+     .check = unobserved},
+    {.id = "MSH-003",
+     .severity = Severity::high,
+     .reads = kLive | kRoot | kRepo,
+     .fix = Fix::plan,
+     .title = "Competing watchdogs",
+     .why = "Each sees the other's restart as an outage: a gateway that needs minutes to warm up never gets "
+            "them.",
+     .not_when =
+         "a unit with Restart= alone; meshops and the unit it minds; deployments and nightly restarts",
+     .remedy = "Keep one, disable the others.",
+     .check = watchdogs},
+    {.id = "MSH-004",
+     .severity = Severity::medium,
+     .reads = kLive | kRoot,
+     .fix = Fix::none,
+     .title = "A node has gone quiet in the shared brain",
+     .why = "What it learns does not reach the others.",
+     .not_when = "no shared brain here: it is read from STATE_DIR/hive/NODE.json, where the newest thought "
+                 "of each node "
+                 "is on record",
+     .remedy = "Look at the node first, then at its link to the store.",
+     .check = quiet_thoughts},
+    {.id = "MSH-005",
+     .severity = Severity::medium,
+     .reads = kLive | kRoot | kRepo,
+     .fix = Fix::automatic,
+     .title = "A task goes to another model than the policy says",
+     .why = "Cost and answers then depend on which node is asked.",
+     .not_when =
+         "no [[route]] in mesh.toml; a route the gateway does not set; only agents.defaults of OpenClaw is "
+         "compared yet, not single agents",
+     .remedy = "Set the route as the policy has it.",
+     .check = routes},
+    {.id = "MSH-006",
+     .severity = Severity::medium,
+     .reads = kLive | kRoot,
+     .fix = Fix::plan,
+     .title = "The node differs from what is declared for it",
+     .why = "A node that has drifted cannot be rebuilt from its plan, and is the one where the fix does not "
+            "work.",
+     .not_when =
+         "nothing declared; known are the pinned gateway version, the units of [[gateway]] and meshops' own "
+         "units; packages, firewall and other files of a plan are not compared yet",
+     .remedy = "meshops node apply",
+     .check = drift},
+    {.id = "MSH-007",
+     .severity = Severity::high,
+     .reads = kLive | kRoot | kRepo,
+     .fix = Fix::plan,
+     .title = "Nodes do not agree on the mesh",
+     .why = "They heal by different rules, and may fight over one gateway.",
+     .not_when = "meshes of other names; [mesh] node and [agent], which are of one machine; the files of "
+                 "other nodes are "
+                 "not reached from a running one yet (skipped)",
+     .remedy = "One mesh.toml for all.",
+     .check = differs},
+};
+
+}  // namespace
+
+std::span<const Rule> mesh_rules() { return kRules; }
 
 }  // namespace meshops::audit
