@@ -298,6 +298,8 @@ class Reader {
               dialect_ == Dialect::system ? Fault::no_user : Fault::no_command, job.user);
       return;
     }
+    if (job.command.starts_with('*'))
+      return problem(job.command_column - 1, Fault::bad_command, words(job.command)[0]);
     job.settings = out_.settings.size();
     if (line_.ends_with('\r')) problem(line_.size() - 1, Fault::carriage_return, "CR");
     out_.jobs.push_back(std::move(job));
@@ -473,6 +475,8 @@ std::string_view text(Fault fault) {
       return "bad time specifier";
     case Fault::no_user:
       return "no user field";
+    case Fault::bad_command:
+      return "bad command";
     case Fault::no_command:
       return "no command";
     case Fault::ignored_tail:

@@ -80,6 +80,7 @@ enum class Fault {
   bad_weekday,
   bad_word,         // an @word that cron does not know
   no_user,          // the line ends before the account or right after it
+  bad_command,      // it begins with "*": most likely one field too many
   no_command,       // cron takes it, and nothing runs
   ignored_tail,     // the field goes on with what cron passes over: "1#2"
   backwards,        // "5-1" or "sat-sun": cron takes it as no time at all

@@ -155,6 +155,8 @@ std::string wanted_field(Fault fault) {
       return "@reboot, @hourly, @daily, @weekly, @monthly or @yearly";
     case Fault::no_user:
       return "an account before the command";
+    case Fault::bad_command:
+      return "five fields, then the command";
     case Fault::no_command:
       return "a command";
     case Fault::ignored_tail:
