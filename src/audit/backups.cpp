@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/text.h"
 
@@ -232,17 +233,26 @@ bool runs_regularly(const Run& run) {
 
 std::map<std::string, std::string> variables_of(const shell::Script& script) {
   std::map<std::string, std::string> out;
+  std::set<std::string> changing;
+  auto put = [&](const std::string& name, const std::string& value) {
+    auto [known, fresh] = out.try_emplace(name, value);
+    if (!fresh && known->second != value) changing.insert(name);
+  };
   for (const auto& command : script.commands) {
-    for (const auto& set : command.assignments)
-      if (!set.appends) out.try_emplace(set.name, set.value.text);
+    for (const auto& set : command.assignments) {
+      put(set.name, set.value.text);
+      if (set.appends) changing.insert(set.name);
+    }
     if (command.words.empty()) continue;
     const auto& first = command.words[0].text;
     if (first == "export" || first == "readonly" || first == "local" || first == "declare" ||
         first == "typeset")
       for (const auto& word : command.words)
         if (auto equals = word.text.find('='); equals != std::string::npos && equals > 0)
-          out.try_emplace(word.text.substr(0, equals), word.text.substr(equals + 1));
+          put(word.text.substr(0, equals), word.text.substr(equals + 1));
   }
+  // What has one value here and another one there is not known without running it.
+  for (const auto& name : changing) out.erase(name);
   return out;
 }
 

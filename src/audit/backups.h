@@ -52,8 +52,7 @@ class Backups {
 /// Nothing on record: an empty one. An Error: there is one, and it cannot be read.
 Result<BackupRecord> record_of(const Site& site, const BackupSpec& backup);
 
-/// Variables that a script gives a literal value, as far as one pass over it tells ("$(mktemp -d)" stands for
-/// itself).
+/// Variables that a script gives one value and no other ("$(mktemp -d)" stands for itself).
 std::map<std::string, std::string> variables_of(const shell::Script& script);
 /// `text` with "$NAME" and "${NAME}" replaced where they are known; "~" and "$HOME" stay.
 std::string filled(std::string_view text, const std::map<std::string, std::string>& variables);

@@ -20,6 +20,8 @@ constexpr std::array<std::string_view, 34> kAside = {
     ".py",     ".go",   ".js",   ".ts",       ".rb",       ".rs",         ".php",
     ".json",   ".yaml", ".yml",  ".html",     ".toml",     ".placeholder"};
 constexpr std::array<std::string_view, 5> kAccounts = {"root", "www-data", "nobody", "ubuntu", "ec2-user"};
+/// So many bad lines and not one job: a text of another kind. A table with every field wrong has fewer.
+constexpr std::size_t kNoCrontab = 12;
 constexpr std::size_t kStatusLimit = 64U << 20;
 
 bool put_aside(const std::string& name) {
@@ -77,7 +79,10 @@ CronFiles CronFiles::gather(const Site& site) {
       }
       const bool spool = file->path.string().find("/var/spool/cron/") != std::string::npos;
       if (text->find('\0') != std::string::npos || is_template(*text)) continue;
-      if (site.repo() && !spool && !looks_like_crontab(*text)) continue;
+      const bool by_place =
+          spool || file->path.parent_path().filename() == "cron.d" || file->path == "/etc/crontab";
+      // Known by a name like "x.cron" only: a script that cron starts is often called so, too.
+      if (!by_place && (text->starts_with("#!") || !looks_like_crontab(*text))) continue;
       CronFile cron{.file = *file, .text = std::move(*text)};
       if (kind == FileKind::system_crontab) cron.dialect = crontab::Dialect::system;
       cron.table = crontab::Crontab::parse(cron.text, cron.dialect);
@@ -85,6 +90,7 @@ CronFiles CronFiles::gather(const Site& site) {
         cron.dialect = crontab::Dialect::system;
         cron.table = crontab::Crontab::parse(cron.text, cron.dialect);
       }
+      if (!by_place && cron.table.jobs.empty() && cron.table.problems.size() > kNoCrontab) continue;
       if (spool) cron.user = file->path.filename().string();
       if (!site.repo()) {
         if (!packaged) packaged = conffiles(site);
