@@ -28,21 +28,21 @@ constexpr std::string_view kSbin =
     "cgdisk clamd conntrack cron cryptsetup ctrlaltdel ddclient debootstrap debugfs delgroup deluser "
     "depmod dhclient dmidecode dmsetup dnsmasq dovecot dpkg-preconfigure dpkg-reconfigure dumpe2fs e2fsck "
     "e2image e2label e2scrub e2scrub_all e4defrag ebtables edquota ethtool exim4 exportfs fdisk filefrag "
-    "fsadm fsck fsck.ext4 fsfreeze fstrim gdisk getcap getty groupadd groupdel groupmod grpck grub- "
-    "install grub-mkconfig grub-reboot grub-set-default halt haproxy hdparm hwclock iconvconfig ifconfig "
-    "ifdown ifquery ifup init insmod installkernel invoke-rc.d iotop iftop ip6tables ip6tables-restore "
-    "ip6tables-save ipset iptables iptables-restore iptables-save ipvsadm isosize iw iwconfig kpartx "
-    "ldconfig locale-gen logrotate logsave logwatch losetup lvcreate lvdisplay lvextend lvm lvremove "
-    "lvresize lvs lynis mdadm mkfs mkfs.ext4 mkfs.xfs mkhomedir_helper mkinitramfs mkswap modinfo "
-    "modprobe mii-tool multipath mysqld named needrestart netplan newusers nfsstat nft nginx nologin ntpd "
-    "ntpdate nvme opendkim parted partprobe php-fpm pivot_root postalias postconf postfix postmap "
-    "postqueue postsuper poweroff pppd pvcreate pvs pwck quotacheck quotaon rarpd reboot repquota "
+    "fsadm fsck fsck.ext4 fsfreeze fstrim gdisk getcap getty groupadd groupdel groupmod grpck "
+    "grub-install grub-mkconfig grub-reboot grub-set-default halt haproxy hdparm hwclock iconvconfig "
+    "ifconfig ifdown ifquery ifup init insmod installkernel invoke-rc.d iotop iftop ip6tables "
+    "ip6tables-restore ip6tables-save ipset iptables iptables-restore iptables-save ipvsadm isosize iw "
+    "iwconfig kpartx ldconfig locale-gen logrotate logsave logwatch losetup lvcreate lvdisplay lvextend "
+    "lvm lvremove lvresize lvs lynis mdadm mkfs mkfs.ext4 mkfs.xfs mkhomedir_helper mkinitramfs mkswap "
+    "modinfo modprobe mii-tool multipath mysqld named needrestart netplan newusers nfsstat nft nginx "
+    "nologin ntpd ntpdate nvme opendkim parted partprobe php-fpm pivot_root postalias postconf postfix "
+    "postmap postqueue postsuper poweroff pppd pvcreate pvs pwck quotacheck quotaon rarpd reboot repquota "
     "resize2fs resolvconf rfkill rmmod rndc route rpcbind rsyslogd rtcwake runlevel runuser sendmail "
     "service setcap setquota sfdisk sgdisk shadowconfig showmount shutdown slapd smartctl smartd snmpd "
     "squid sshd start-stop-daemon sulogin swaplabel swapoff swapon switch_root sysctl tc telinit "
-    "tmpreaper tune2fs tzconfig ufw unbound update-ca-certificates update-grub update-grub2 update- "
-    "initramfs update-locale update-rc.d useradd userdel usermod vgchange vgcreate vgs vigr vipw visudo "
-    "vsftpd wipefs wpa_supplicant xfs_growfs xfs_repair xtables-monitor zerofree zfs zpool zramctl";
+    "tmpreaper tune2fs tzconfig ufw unbound update-ca-certificates update-grub update-grub2 "
+    "update-initramfs update-locale update-rc.d useradd userdel usermod vgchange vgcreate vgs vigr vipw "
+    "visudo vsftpd wipefs wpa_supplicant xfs_growfs xfs_repair xtables-monitor zerofree zfs zpool zramctl";
 
 /// Of npm, and of installers that unpack there.
 constexpr std::string_view kLocalBin =
