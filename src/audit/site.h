@@ -43,6 +43,10 @@ class Site {
   /// The owner's mesh.toml, or all defaults: `mesh().source` is empty then.
   const Mesh& mesh() const { return mesh_; }
   WallTime now() const { return now_; }
+  /// The real directory that host()'s "/" is, for parts that read the file system themselves (libgit2). Empty:
+  /// the files are only to be had through host().
+  const std::filesystem::path& disk() const { return disk_; }
+  void on_disk(std::filesystem::path root) { disk_ = std::move(root); }
 
   /// The files worth looking at, by kind.
   const Survey& files() const { return facts<Survey>(); }
@@ -77,6 +81,7 @@ class Site {
   const Live* live_;
   Mesh mesh_;
   WallTime now_;
+  std::filesystem::path disk_;
   mutable std::mutex mutex_;
   mutable std::map<std::type_index, std::shared_ptr<Slot>> slots_;
 };

@@ -1,5 +1,8 @@
 #include "case_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -9,6 +12,35 @@ namespace meshops::audit {
 namespace {
 
 using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+/// What the scripts of "@@ git" can call beside git itself. $NOW is the case's now, $AWAY a directory outside
+/// of what is audited, for the other side of a remote.
+constexpr std::string_view kGitVerbs = R"sh(set -eu
+seconds() { case $1 in *h) echo $((${1%h} * 3600)) ;; *d) echo $((${1%d} * 86400)) ;; *m) echo $((${1%m} * 60)) ;; esac; }
+# at 3d: what follows happens three days before now
+at() {
+  GIT_AUTHOR_DATE="@$((NOW - $(seconds "$1"))) +0000"
+  GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
+  export GIT_AUTHOR_DATE GIT_COMMITTER_DATE
+}
+# aged 3d FILE…: last changed three days before now
+aged() {
+  aged_by=$(seconds "$1")
+  shift
+  touch -d "@$((NOW - aged_by))" "$@"
+}
+# commit SUBJECT [FILE [TEXT]]: with a file of that text (else of the subject), or empty
+commit() {
+  if [ $# -gt 1 ]; then
+    mkdir -p "$(dirname "$2")"
+    printf '%s\n' "${3-$1}" >"$2"
+    git add -f -- "$2"
+  fi
+  git commit -q --allow-empty -m "$1"
+}
+at 1h
+)sh";
 
 class Reader {
  public:
@@ -144,6 +176,90 @@ class Reader {
     }
     info.size = body_.size();
     c.host.files[path] = {.bytes = body_, .info = info, .link = link, .readable = readable};
+    if (c.disk) onto_disk(c, path, c.host.files[path]);
+  }
+
+  /// Runs the text as a script of the shell in that folder of a real directory, which becomes the site's
+  /// disk; files of the case lie there, and what the script makes is seen through the case's Host.
+  void git(std::string_view folder) {
+    auto& c = now();
+    if (!c.disk) {
+      c.disk = std::make_shared<TempDir>();
+      // What libgit2 or a rule would ask of this machine's own configuration is not there.
+      ::setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+      ::setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
+      for (const auto& [path, f] : c.host.files) onto_disk(c, path, f);
+    }
+    TempDir away;
+    auto in = c.disk->path / fs::path(folder).relative_path();
+    fs::create_directories(in);
+    auto now_text =
+        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(c.now.time_since_epoch()).count());
+    auto began = ::time(nullptr);
+    auto done = run({"sh", "-c", std::string(kGitVerbs) + body_},
+                    {.environment = {{"PATH", "/usr/bin:/bin"},
+                                     {"HOME", away.path},
+                                     {"AWAY", away.path},
+                                     {"NOW", now_text},
+                                     {"LC_ALL", "C.UTF-8"},
+                                     {"GIT_CONFIG_GLOBAL", "/dev/null"},
+                                     {"GIT_CONFIG_NOSYSTEM", "1"},
+                                     {"GIT_AUTHOR_NAME", "Ada"},
+                                     {"GIT_AUTHOR_EMAIL", "ada@example.org"},
+                                     {"GIT_COMMITTER_NAME", "Ada"},
+                                     {"GIT_COMMITTER_EMAIL", "ada@example.org"},
+                                     {"GIT_EDITOR", "true"},
+                                     {"GIT_MERGE_AUTOEDIT", "no"}},
+                     .working_dir = in});
+    if (!done) bad(done.error().text());
+    if (!done->exit.clean()) bad("the git script: " + done->err);
+    for (auto it = fs::recursive_directory_iterator(c.disk->path); it != fs::recursive_directory_iterator();
+         ++it)
+      from_disk(c, it, began);
+  }
+
+  static void from_disk(Case& c, fs::recursive_directory_iterator& it, std::time_t began) {
+    auto path = "/" + it->path().lexically_relative(c.disk->path).string();
+    struct stat real{};
+    if (::lstat(it->path().c_str(), &real) != 0) return;
+    auto modified = real.st_mtime >= began - 1 && real.st_mtime <= ::time(nullptr) + 1
+                        ? c.now
+                        : WallTime(std::chrono::seconds(real.st_mtime));
+    if (S_ISDIR(real.st_mode)) {
+      // Objects are read from the disk only.
+      if (it->path().filename() == "objects") it.disable_recursion_pending();
+      c.host.files[path].info = {.kind = FileInfo::Kind::directory, .mode = 0755, .modified = modified};
+      return;
+    }
+    auto& file = c.host.files[path];
+    file.info = {.kind = FileInfo::Kind::regular, .mode = real.st_mode & 07777, .modified = modified};
+    if (S_ISLNK(real.st_mode)) {
+      file.info.kind = FileInfo::Kind::symlink;
+      file.link = fs::read_symlink(it->path());
+      return;
+    }
+    if (!S_ISREG(real.st_mode)) {
+      file.info.kind = FileInfo::Kind::other;
+      return;
+    }
+    std::ifstream in(it->path(), std::ios::binary);
+    std::stringstream text;
+    text << in.rdbuf();
+    file.bytes = text.str();
+    file.info.size = file.bytes.size();
+  }
+
+  static void onto_disk(const Case& c, const std::string& path, const FakeHost::File& file) {
+    auto real = c.disk->path / fs::path(path).relative_path();
+    fs::create_directories(file.info.kind == FileInfo::Kind::directory ? real : real.parent_path());
+    if (file.info.kind == FileInfo::Kind::symlink) fs::create_symlink(file.link, real);
+    if (file.info.kind != FileInfo::Kind::regular) return;
+    std::ofstream(real, std::ios::binary) << file.bytes;
+    ::chmod(real.c_str(), file.info.mode);
+    auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(file.info.modified.time_since_epoch()).count();
+    struct timespec times[2] = {{seconds, 0}, {seconds, 0}};
+    ::utimensat(AT_FDCWD, real.c_str(), times, 0);
   }
 
   static std::string unhex(const std::string& text) {
@@ -171,6 +287,8 @@ class Reader {
         units(Json::parse(body_), c.live.managers[parts.size() > 1 ? std::string(parts[1]) : ""]);
       else if (what == "ask" && parts.size() > 1)
         c.live.answers[std::string(parts[1])] = body_;
+      else if (what == "git")
+        git(parts.size() > 1 ? parts[1] : "/");
       else if (what == "now")
         c.now = parse_iso8601(trim(body_)).value();
       else if (what == "mesh") {

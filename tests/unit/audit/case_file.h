@@ -3,12 +3,14 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "audit/live.h"
 #include "audit/rule.h"
 #include "fakes/fake_host.h"
+#include "unit/base/temp_dir.h"
 
 namespace meshops::audit {
 
@@ -49,6 +51,8 @@ struct Case {
   Mesh mesh;
   WallTime now{};
   std::vector<Expected> expected;
+  /// Where the files lie when a fixture has a real repository ("@@ git"); else null. Shared by copies.
+  std::shared_ptr<TempDir> disk;
 };
 
 /// Throws std::runtime_error ("SYS-001.case:12: …") where it is not written as it should be.

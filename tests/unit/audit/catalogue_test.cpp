@@ -23,6 +23,7 @@ std::vector<const Rule*> rules() {
 
 Findings run(const Rule& rule, const Case& c) {
   Site site(c.ground, c.host, c.ground == Ground::live ? &c.live : nullptr, c.mesh, c.now);
+  if (c.disk) site.on_disk(c.disk->path);
   Findings out(rule.id, rule.severity);
   rule.check(site, out);
   return out;
