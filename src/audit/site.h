@@ -43,8 +43,8 @@ class Site {
   /// The owner's mesh.toml, or all defaults: `mesh().source` is empty then.
   const Mesh& mesh() const { return mesh_; }
   WallTime now() const { return now_; }
-  /// The real directory that host()'s "/" is, for parts that read the file system themselves (libgit2). Empty:
-  /// the files are only to be had through host().
+  /// The real directory that host()'s "/" is, for parts that read the file system themselves (libgit2).
+  /// Empty: the files are only to be had through host().
   const std::filesystem::path& disk() const { return disk_; }
   void on_disk(std::filesystem::path root) { disk_ = std::move(root); }
 

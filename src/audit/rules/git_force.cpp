@@ -324,7 +324,7 @@ void scripts(const Site& site, Findings& out) {
 void git_forced_pushes(const Site& site, Findings& out) {
   for (const auto* r : site.facts<Repositories>().distinct()) {
     if (r->common_dir.empty()) {
-      out.skip(site.shown(r->directory), "its repository lies outside of this folder");
+      out.skip(git_name(site, *r), "its repository lies outside of this folder");
       continue;
     }
     rewritten_branches(site, *r, out);

@@ -101,11 +101,11 @@ void git_subjects(const Site& site, Findings& out) {
   constexpr std::size_t kLast = 50, kMostWalked = 5000, kMostTold = 10;
   for (const auto* r : site.facts<Repositories>().distinct()) {
     if (!r->store) {
-      out.skip(site.shown(r->directory), r->why_not);
+      out.skip(git_name(site, *r), r->why_not);
       continue;
     }
     auto head = r->store->head();
-    if (!head) out.skip(site.shown(r->directory), head.error().text());
+    if (!head) out.skip(git_name(site, *r), head.error().text());
     if (!head || !*head) continue;
     auto me = r->setting("user", "email");
     std::size_t own = 0, walked = 0;
@@ -117,7 +117,7 @@ void git_subjects(const Site& site, Findings& out) {
       return ++own < kLast;
     });
     // Of a shallow clone the part that is there was looked at.
-    if (!done && !r->store->shallow()) out.skip(site.shown(r->directory), done.error().text());
+    if (!done && !r->store->shallow()) out.skip(git_name(site, *r), done.error().text());
     for (std::size_t i = 0; i < std::min(bad.size(), kMostTold); ++i) {
       const auto& [commit, fault] = bad[i];
       auto more =
@@ -141,11 +141,11 @@ void git_self_merges(const Site& site, Findings& out) {
   for (const auto* r : site.facts<Repositories>().distinct()) {
     if (r->bare) continue;
     if (!r->store) {
-      out.skip(site.shown(r->directory), r->why_not);
+      out.skip(git_name(site, *r), r->why_not);
       continue;
     }
     auto head = r->store->head();
-    if (!head) out.skip(site.shown(r->directory), head.error().text());
+    if (!head) out.skip(git_name(site, *r), head.error().text());
     if (!head || !*head) continue;
     struct Seen {
       std::size_t merges = 0;
@@ -159,7 +159,7 @@ void git_self_merges(const Site& site, Findings& out) {
           if (auto& seen = branches[name]; ++seen.merges == 1) seen.last = c;
       return ++walked < kMostWalked;
     });
-    if (!done && !r->store->shallow()) out.skip(site.shown(r->directory), done.error().text());
+    if (!done && !r->store->shallow()) out.skip(git_name(site, *r), done.error().text());
     for (const auto& [branch, seen] : branches) {
       const auto* own = r->config.last("branch", "rebase", branch);
       const auto* all = r->config.last("pull", "rebase");

@@ -30,7 +30,7 @@ bool is_elsewhere(std::string_view ref, bool detached) {
 
 void uncommitted(const Site& site, const GitRepository& r, Findings& out) {
   auto changes = r.store->changes();
-  if (!changes) return out.skip(site.shown(r.directory), changes.error().text());
+  if (!changes) return out.skip(git_name(site, r), changes.error().text());
   std::size_t old = 0;
   Duration oldest{};
   fs::path first;
@@ -111,7 +111,7 @@ bool upstream_is_gone(const GitRepository& r, const std::string& branch, const s
 void unpushed(const Site& site, const GitRepository& r, Findings& out) {
   auto refs = r.store->refs();
   auto head = r.store->head();
-  if (!refs || !head) return out.skip(site.shown(r.directory), (!refs ? refs.error() : head.error()).text());
+  if (!refs || !head) return out.skip(git_name(site, r), (!refs ? refs.error() : head.error()).text());
   if (!*head) return;
   bool detached = (*head)->name.empty();
   std::vector<std::string> elsewhere;
@@ -131,7 +131,7 @@ void unpushed(const Site& site, const GitRepository& r, Findings& out) {
     if (!tip.name.empty() && upstream_is_gone(r, branch, *refs)) continue;
     auto found = waiting(*r.store, tip.id, elsewhere);
     if (!found) {
-      out.skip(site.shown(r.directory),
+      out.skip(git_name(site, r),
                r.store->shallow() ? "a shallow clone: its history is cut off" : found.error().text());
       return;
     }
@@ -248,7 +248,7 @@ void git_waiting_work(const Site& site, Findings& out) {
   for (const auto& r : site.facts<Repositories>().all()) {
     if (r.bare) continue;
     if (!r.store) {
-      out.skip(site.shown(r.directory), r.why_not);
+      out.skip(git_name(site, r), r.why_not);
       continue;
     }
     uncommitted(site, r, out);
@@ -260,7 +260,7 @@ void git_waiting_work(const Site& site, Findings& out) {
 void git_lost_commits(const Site& site, Findings& out) {
   for (const auto* r : site.facts<Repositories>().distinct()) {
     if (!r->store) {
-      out.skip(site.shown(r->directory), r->why_not);
+      out.skip(git_name(site, *r), r->why_not);
       continue;
     }
     constexpr Duration kWarnBefore = 14 * kDay;
@@ -269,7 +269,7 @@ void git_lost_commits(const Site& site, Findings& out) {
     auto refs = r->store->refs();
     auto head = r->store->head();
     if (!refs || !head) {
-      out.skip(site.shown(r->directory), (!refs ? refs.error() : head.error()).text());
+      out.skip(git_name(site, *r), (!refs ? refs.error() : head.error()).text());
       continue;
     }
     std::vector<std::string> tips;
@@ -278,7 +278,7 @@ void git_lost_commits(const Site& site, Findings& out) {
     auto lost = lost_commits(site, *r, tips);
     auto sorted = lost ? leave_out_rewritten(*r->store, tips, *lost) : Status(fail(lost.error()));
     if (!sorted) {
-      out.skip(site.shown(r->directory),
+      out.skip(git_name(site, *r),
                r->store->shallow() ? "a shallow clone: its history is cut off" : sorted.error().text());
       continue;
     }
@@ -314,12 +314,12 @@ void git_lost_commits(const Site& site, Findings& out) {
 void git_rewritten_upstream(const Site& site, Findings& out) {
   for (const auto* r : site.facts<Repositories>().distinct()) {
     if (!r->store) {
-      out.skip(site.shown(r->directory), r->why_not);
+      out.skip(git_name(site, *r), r->why_not);
       continue;
     }
     auto refs = r->store->refs();
     if (!refs) {
-      out.skip(site.shown(r->directory), refs.error().text());
+      out.skip(git_name(site, *r), refs.error().text());
       continue;
     }
     for (const auto& ref : *refs) {
@@ -345,7 +345,7 @@ void git_rewritten_upstream(const Site& site, Findings& out) {
       };
       auto ours = side(ref.id, upstream->id), theirs = side(upstream->id, ref.id);
       if (!ours.error.empty() || !theirs.error.empty()) {
-        out.skip(site.shown(r->directory),
+        out.skip(git_name(site, *r),
                  r->store->shallow() ? "a shallow clone: its history is cut off" : ours.error + theirs.error);
         break;
       }
