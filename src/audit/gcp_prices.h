@@ -7,8 +7,9 @@
 
 namespace meshops::audit {
 
-/// When the table was last compared, and with what. List prices of us-central1 in US dollars, without
-/// discounts; other regions cost up to half as much again.
+/// When pd-standard, pd-balanced and pd-ssd were last compared with what is published; the other rows and the
+/// address are older and were not. List prices of us-central1 in US dollars, without discounts; other regions
+/// differ.
 constexpr std::string_view kPriceDate = "2026-11";
 constexpr std::string_view kPriceSource =
     "https://cloud.google.com/compute/disks-image-pricing and https://cloud.google.com/vpc/network-pricing";
