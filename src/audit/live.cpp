@@ -5,9 +5,9 @@
 namespace meshops::audit {
 
 namespace {
-constexpr std::array<std::string_view, 9> kQuestions = {"sshd_effective", "firewall_nft", "firewall_iptables",
-                                                        "bans",           "containers",   "engine_usage",
-                                                        "engine_info",    "packages",     "image_history"};
+constexpr std::array<std::string_view, 11> kQuestions = {
+    "sshd_effective", "firewall_nft", "firewall_iptables", "bans",  "containers", "engine_usage",
+    "engine_info",    "packages",     "image_history",     "peers", "resolvers"};
 }
 
 std::string_view text(Question question) { return kQuestions[static_cast<std::size_t>(question)]; }

@@ -26,6 +26,16 @@ enum class Question {
   packages,           // "dpkg-query -W"
   image_history,      // JSON array, for each image of a running container {"Image": its name, "History": the
                       // engine's answer to GET /images/ID/history}
+  // JSON array, one object for each node of mesh.toml, itself included: {"node": "beta", "self": false,
+  // "ssh": true (TCP to its SSH port), "tcp": true (to any port it should answer on), "icmp": false (or null:
+  // could not be tried), "host_keys": ["ssh-ed25519 AAAA…"] (ssh-keyscan), "seen_by": ["gamma"] (nodes that
+  // reach its address)}
+  peers,
+  // JSON: {"servers": [{"address": "192.0.2.53", "answers": true}], of resolv.conf and of the stub's
+  // upstreams, "names": [{"name": "beta.example.org", "layers": [{"layer": "nsswitch", "addresses":
+  // ["192.0.2.2"]}, …]}]}, for each name of mesh.toml; layers: "nsswitch", "stub 127.0.0.53", "server
+  // 192.0.2.53", "authoritative"
+  resolvers,
 };
 std::string_view text(Question question);  // "sshd_effective", …
 
