@@ -138,12 +138,13 @@ class Reader {
 
   void file() {
     auto parts = words(open_);
-    std::string path(parts[0]);
+    auto path = with_blanks(parts[0]);
     if (!path.starts_with('/')) path = "/" + path;
     auto& c = now();
     FileInfo info{.kind = FileInfo::Kind::regular, .mode = 0644, .modified = c.now};
     std::string link;
     bool readable = true;
+    std::optional<std::uint64_t> size;
     for (std::size_t i = 1; i < parts.size(); ++i) {
       auto equals = parts[i].find('=');
       auto key = parts[i].substr(0, equals);
@@ -157,13 +158,15 @@ class Reader {
       else if (key == "age")
         info.modified -= std::chrono::duration_cast<std::chrono::milliseconds>(parse_duration(value).value());
       else if (key == "link")
-        link = std::string(value), info.kind = FileInfo::Kind::symlink;
+        link = with_blanks(value), info.kind = FileInfo::Kind::symlink;
       else if (key == "directory")
         info.kind = FileInfo::Kind::directory;
       else if (key == "socket")
         info.kind = FileInfo::Kind::socket;
       else if (key == "unreadable")
         readable = false;
+      else if (key == "size")
+        size = to_number<std::uint64_t>(value).value();
       else if (key == "noeol") {
         if (body_.ends_with('\n')) body_.pop_back();
       } else if (key == "hex")
@@ -174,7 +177,7 @@ class Reader {
       } else
         bad(fmt::format("unknown property {}", key));
     }
-    info.size = body_.size();
+    info.size = size.value_or(body_.size());
     c.host.files[path] = {.bytes = body_, .info = info, .link = link, .readable = readable};
     if (c.disk) onto_disk(c, path, c.host.files[path]);
   }
@@ -260,6 +263,13 @@ class Reader {
         std::chrono::duration_cast<std::chrono::seconds>(file.info.modified.time_since_epoch()).count();
     struct timespec times[2] = {{seconds, 0}, {seconds, 0}};
     ::utimensat(AT_FDCWD, real.c_str(), times, 0);
+  }
+
+  /// \040 stands for a blank, as in /proc/mounts.
+  static std::string with_blanks(std::string_view text) {
+    std::string out(text);
+    for (auto at = out.find("\\040"); at != out.npos; at = out.find("\\040", at + 1)) out.replace(at, 4, " ");
+    return out;
   }
 
   static std::string unhex(const std::string& text) {
