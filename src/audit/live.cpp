@@ -5,9 +5,10 @@
 namespace meshops::audit {
 
 namespace {
-constexpr std::array<std::string_view, 11> kQuestions = {
-    "sshd_effective", "firewall_nft", "firewall_iptables", "bans",  "containers", "engine_usage",
-    "engine_info",    "packages",     "image_history",     "peers", "resolvers"};
+constexpr std::array<std::string_view, 13> kQuestions = {
+    "sshd_effective", "firewall_nft", "firewall_iptables", "bans",          "containers",
+    "engine_usage",   "engine_info",  "packages",          "image_history", "peers",
+    "resolvers",      "clock",        "reserved_blocks"};
 }
 
 std::string_view text(Question question) { return kQuestions[static_cast<std::size_t>(question)]; }

@@ -36,6 +36,9 @@ enum class Question {
   // ["192.0.2.2"]}, …]}]}, for each name of mesh.toml; layers: "nsswitch", "stub 127.0.0.53", "server
   // 192.0.2.53", "authoritative"
   resolvers,
+  clock,            // "timedatectl show": NTP=yes, NTPSynchronized=no, …
+  reserved_blocks,  // of each ext file system a line "MOUNT_POINT BLOCKS RESERVED BLOCK_SIZE", by statvfs(3):
+                    // blocks, f_bfree - f_bavail, f_frsize
 };
 std::string_view text(Question question);  // "sshd_effective", …
 
