@@ -37,8 +37,8 @@ enum class Question {
   // 192.0.2.53", "authoritative"
   resolvers,
   clock,            // "timedatectl show": NTP=yes, NTPSynchronized=no, …
-  reserved_blocks,  // of each ext file system a line "MOUNT_POINT BLOCKS RESERVED BLOCK_SIZE", by statvfs(3):
-                    // blocks, f_bfree - f_bavail, f_frsize
+  reserved_blocks,  // of each file system on a disk a line "MOUNT_POINT BLOCKS RESERVED BLOCK_SIZE", by
+                    // statvfs(3): blocks, f_bfree - f_bavail, f_frsize
 };
 std::string_view text(Question question);  // "sshd_effective", …
 

@@ -97,7 +97,7 @@ std::optional<Kill> Report::line(std::string_view text) {
   done.victim = printable(rest.substr(open + 1, end - open - 1));
   done.rss = kilobytes(rest, "anon-rss:") + kilobytes(rest, "file-rss:") + kilobytes(rest, "shmem-rss:");
   if (text.find("Memory cgroup out of memory") != text.npos) done.in_cgroup = true;
-  std::ranges::stable_sort(done.tasks, std::greater{}, &Task::rss);
+  std::ranges::sort(done.tasks, std::greater{}, &Task::rss);
   return done;
 }
 

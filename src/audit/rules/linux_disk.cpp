@@ -35,7 +35,7 @@ std::vector<FileSystemInfo> disks(const Site& site, Findings& out) {
     out.skip("file systems", all.error().text());
     return found;
   }
-  std::ranges::stable_sort(*all, {}, [](const auto& f) { return f.mount_point.size(); });
+  std::ranges::sort(*all, {}, [](const auto& f) { return f.mount_point.size(); });
   for (const auto& f : *all) {
     if (is_pseudo(f) || f.read_only || f.bytes == 0) continue;
     if (f.type == "overlay" && f.mount_point != "/") continue;
@@ -102,11 +102,11 @@ void deleted_files(const Site& site, Findings& out) {
   }
   if (closed > 0) out.skip(fmt::format("the open files of {} processes", closed), "we may not look");
   if (all <= kEnough) return;
-  std::ranges::stable_sort(holders, std::greater{}, &Holder::bytes);
+  std::ranges::sort(holders, std::greater{}, &Holder::bytes);
   for (auto& holder : holders) {
     // The crumbs of many others are not worth a restart.
     if (holder.bytes < kEnough / 16 && &holder != &holders.front()) continue;
-    std::ranges::stable_sort(holder.files, std::greater{}, &Held::bytes);
+    std::ranges::sort(holder.files, std::greater{}, &Held::bytes);
     auto unit = unit_of_cgroup(holder.process.cgroup);
     const auto& largest = holder.files.front();
     out.add({})
@@ -122,7 +122,26 @@ void deleted_files(const Site& site, Findings& out) {
   }
 }
 
-// ---- LNX-004 ----
+// ---- LNX-004, LNX-005 ----
+
+/// A file system as statvfs counts it; FileSystemInfo leaves out what is kept for root.
+struct Blocks {
+  std::uint64_t bytes = 0, reserved = 0;
+};
+std::optional<Blocks> blocks_of(std::string_view answer, const std::string& mount_point) {
+  for (auto line : split(answer, '\n')) {
+    // MOUNT_POINT BLOCKS RESERVED BLOCK_SIZE
+    auto parts = words(line);
+    if (parts.size() != 4 || parts[0] != mount_point) continue;
+    auto blocks = to_number<std::uint64_t>(parts[1]), kept = to_number<std::uint64_t>(parts[2]),
+         size = to_number<std::uint64_t>(parts[3]);
+    if (!blocks || !kept || !size || *blocks == 0 || *size == 0 || *size > kMiB || *blocks > (1ULL << 43U) ||
+        *kept > *blocks)
+      return std::nullopt;
+    return Blocks{*blocks * *size, *kept * *size};
+  }
+  return std::nullopt;
+}
 
 std::optional<std::uint64_t> number_in(const Site& site, const fs::path& path) {
   auto text = site.host().read(path, 64);
@@ -150,18 +169,30 @@ void unused_space(const Site& site, Findings& out) {
     auto sectors = number_in(site, block / name / "size");
     if (!sectors) continue;
     auto device = *sectors * kSector;
-    // What statfs leaves out: ext's own tables and what is kept for root (5 %).
-    auto slack = f.type.starts_with("ext") ? device / 100 * 12 : device / 100 * 6;
-    if (device > f.bytes && device - f.bytes > slack + kGiB) {
+    // Never in its sum: ext's own tables.
+    auto slack = device / 100 * (f.type.starts_with("ext") ? 5 : 2) + kGiB;
+    auto whole_system = f.bytes;
+    bool known = true;
+    if (device > f.bytes + slack) {
+      auto answer = site.running()->ask(Question::reserved_blocks);
+      auto blocks = answer ? blocks_of(*answer, f.mount_point) : std::nullopt;
+      if (blocks) whole_system = blocks->bytes;
+      // Only ext keeps a part for root; without it the numbers say it all.
+      known = blocks || !f.type.starts_with("ext");
+      if (!known)
+        out.skip(f.mount_point,
+                 answer ? std::string("how much is kept for root was not told") : answer.error().text());
+    }
+    if (known && device > whole_system + slack) {
       auto grow = f.type == "xfs"     ? fmt::format("xfs_growfs {}", f.mount_point)
                   : f.type == "btrfs" ? fmt::format("btrfs filesystem resize max {}", f.mount_point)
                                       : fmt::format("resize2fs {}", f.device);
       out.add({})
-          .found("{}: {} on {}, which has {}", f.mount_point, bytes_text(f.bytes), f.device,
+          .found("{}: {} on {}, which has {}", f.mount_point, bytes_text(whole_system), f.device,
                  bytes_text(device))
           .wanted("a file system as large as {}", f.device)
           .message("{} is paid for and not used: {} is smaller than {} beneath it",
-                   bytes_text(device - f.bytes), f.mount_point, f.device)
+                   bytes_text(device - whole_system), f.mount_point, f.device)
           .fix("{}", grow)
           .about("{} file system", f.mount_point);
     }
@@ -203,31 +234,24 @@ void reserved_blocks(const Site& site, Findings& out) {
   constexpr std::uint64_t kLarge = 50 * kGiB;
   std::vector<FileSystemInfo> large;
   for (const auto& f : disks(site, out))
-    if (f.type.starts_with("ext") && f.mount_point != "/" && f.bytes > kLarge / 100 * 90) large.push_back(f);
+    if (f.type.starts_with("ext") && f.mount_point != "/" && f.bytes > kLarge / 100 * 40) large.push_back(f);
   if (large.empty()) return;
   auto answer = site.running() == nullptr ? Result<std::string>(std::string())
                                           : site.running()->ask(Question::reserved_blocks);
   if (!answer) return out.skip("reserved blocks", answer.error().text());
-  for (const auto& f : large)
-    for (auto line : split(*answer, '\n')) {
-      // MOUNT_POINT BLOCKS RESERVED BLOCK_SIZE
-      auto parts = words(line);
-      if (parts.size() != 4 || parts[0] != f.mount_point) continue;
-      auto blocks = to_number<std::uint64_t>(parts[1]), kept = to_number<std::uint64_t>(parts[2]),
-           size = to_number<std::uint64_t>(parts[3]);
-      if (!blocks || !kept || !size || *blocks == 0 || *size == 0 || *size > kMiB || *blocks > (1ULL << 43U))
-        continue;
-      if (*blocks * *size <= kLarge) continue;
-      auto percent = static_cast<double>(*kept) * 100 / static_cast<double>(*blocks);
-      if (percent <= 1.05) continue;
-      out.add({})
-          .found("{}: {:.1f}% reserved, {}", f.mount_point, percent, bytes_text(*kept * *size))
-          .wanted("at most 1%")
-          .message("{} of {} are kept for root, who does not need them there", bytes_text(*kept * *size),
-                   f.mount_point)
-          .fix("tune2fs -m 1 {}", f.device)
-          .about("{}", f.mount_point);
-    }
+  for (const auto& f : large) {
+    auto blocks = blocks_of(*answer, f.mount_point);
+    if (!blocks || blocks->bytes <= kLarge) continue;
+    auto percent = static_cast<double>(blocks->reserved) * 100 / static_cast<double>(blocks->bytes);
+    if (percent <= 1.05) continue;
+    out.add({})
+        .found("{}: {:.1f}% reserved, {}", f.mount_point, percent, bytes_text(blocks->reserved))
+        .wanted("at most 1%")
+        .message("{} of {} are kept for root, who does not need them there", bytes_text(blocks->reserved),
+                 f.mount_point)
+        .fix("tune2fs -m 1 {}", f.device)
+        .about("{}", f.mount_point);
+  }
 }
 
 // ---- LNX-006 ----
