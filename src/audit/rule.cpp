@@ -18,12 +18,19 @@ std::string_view text(Fix fix) {
 
 std::span<const Domain> domains() {
   static const std::vector<Domain> all = {
-      {"systemd", "SYS", systemd_rules()}, {"docker", "DOC", docker_rules()},
-      {"linux", "LNX", linux_rules()},     {"git", "GIT", git_rules()},
-      {"gcp", "GCP", gcp_rules()},         {"ssh", "SSH", ssh_rules()},
-      {"network", "NET", network_rules()}, {"security", "SEC", security_rules()},
-      {"cron", "CRON", cron_rules()},      {"backup", "BKP", backup_rules()},
-      {"gateway", "GW", gateway_rules()},  {"mesh", "MSH", mesh_rules()},
+      {"systemd", "SYS", systemd_rules()},
+      {"docker", "DOC", docker_rules()},
+      {"linux", "LNX", linux_rules()},
+      {"git", "GIT", git_rules()},
+      {"gcp", "GCP", gcp_rules()},
+      {"ssh", "SSH", ssh_rules()},
+      {"network", "NET", network_rules()},
+      {"security", "SEC", security_rules()},
+      {"cron", "CRON", cron_rules()},
+      {"backup", "BKP", backup_rules()},
+      {"gateway", "GW", gateway_rules()},
+      {"mesh", "MSH", mesh_rules()},
+      {"suppression", "SUP", suppression_rules()},
   };
   return all;
 }

@@ -55,5 +55,6 @@ std::span<const Rule> cron_rules();
 std::span<const Rule> backup_rules();
 std::span<const Rule> gateway_rules();
 std::span<const Rule> mesh_rules();
+std::span<const Rule> suppression_rules();
 
 }  // namespace meshops::audit

@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "audit/report.h"
+#include "base/text.h"
+
+namespace meshops::audit {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+Json number_or_null(std::size_t n) { return n > 0 ? Json(n) : Json(nullptr); }
+
+Json json_of(const Finding& f, const std::string& target) {
+  return {{"rule", f.rule},
+          {"severity", text(f.severity)},
+          {"target", target},
+          {"file", f.at.file.empty() ? Json(nullptr) : Json(f.at.file)},
+          {"line", number_or_null(f.at.line)},
+          {"column", number_or_null(f.at.column)},
+          {"found", f.found},
+          {"wanted", f.wanted},
+          {"message", f.message},
+          {"fix", f.fix},
+          {"fingerprint", f.fingerprint},
+          {"mendable", f.mend.has_value()}};
+}
+
+std::string_view ground_text(Ground ground) {
+  constexpr std::string_view kNames[] = {"live", "root", "repo", "cloud"};
+  return kNames[static_cast<std::size_t>(ground)];
+}
+
+Json json_of(const Rule& rule, std::string_view domain) {
+  return {{"rule", rule.id},
+          {"domain", domain},
+          {"severity", text(rule.severity)},
+          {"reads", reads_text(rule.reads)},
+          {"fix", text(rule.fix)},
+          {"title", rule.title},
+          {"why", rule.why},
+          {"not_when", rule.not_when},
+          {"remedy", rule.remedy}};
+}
+
+/// As SARIF knows them; what is critical is told by security-severity.
+std::string_view level(Severity severity) {
+  switch (severity) {
+    case Severity::critical:
+    case Severity::high:
+      return "error";
+    case Severity::medium:
+      return "warning";
+    case Severity::low:
+    case Severity::info:
+      return "note";
+  }
+  return "none";
+}
+std::string_view security_severity(Severity severity) {
+  constexpr std::string_view kScores[] = {"0.5", "3.0", "5.5", "8.0", "9.5"};
+  return kScores[static_cast<std::size_t>(severity)];
+}
+
+/// A path as a relative URI reference (RFC 3986).
+std::string uri_of(std::string_view path) {
+  std::string out;
+  for (unsigned char c : path) {
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                 std::string_view("/-._~@+=,").find(static_cast<char>(c)) != std::string_view::npos;
+    out += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
+  }
+  return out.starts_with('/') ? "file://" + out : out;
+}
+
+Json sarif_result(const Finding& f, std::size_t index) {
+  Json result = {
+      {"ruleId", f.rule},
+      {"ruleIndex", index},
+      {"level", level(f.severity)},
+      {"message",
+       {{"text", fmt::format("{}. Found: {}. Wanted: {}. {}", f.message, f.found, f.wanted, f.fix)}}},
+      {"partialFingerprints", {{"meshops/v1", f.fingerprint}}},
+      {"properties", {{"security-severity", security_severity(f.severity)}, {"severity", text(f.severity)}}}};
+  Json location = {
+      {"physicalLocation", {{"artifactLocation", {{"uri", f.at.file.empty() ? "." : uri_of(f.at.file)}}}}}};
+  if (f.at.line > 0) {
+    location["physicalLocation"]["region"] = {{"startLine", f.at.line}};
+    if (f.at.column > 0) location["physicalLocation"]["region"]["startColumn"] = f.at.column;
+  }
+  result["locations"] = Json::array({location});
+  if (f.allowed)
+    result["suppressions"] =
+        Json::array({{{"kind", "inSource"}, {"status", "accepted"}, {"justification", *f.allowed}}});
+  return result;
+}
+
+}  // namespace
+
+std::string to_json(const std::vector<Report>& reports, const Change* change) {
+  Json json = {{"schema", "meshops.audit/1"}};
+  Json findings = Json::array(), allowed = Json::array(), skipped = Json::array(), targets = Json::array();
+  std::size_t mendable = 0;
+  for (const auto& report : reports) {
+    targets.push_back({{"target", report.target},
+                       {"ground", ground_text(report.ground)},
+                       {"at", iso8601(report.at)},
+                       {"rules", report.ran.size()}});
+    for (const auto& finding : report.findings) {
+      auto one = json_of(finding, report.target);
+      if (finding.allowed) {
+        one["reason"] = *finding.allowed;
+        allowed.push_back(std::move(one));
+      } else {
+        mendable += finding.mend.has_value();
+        findings.push_back(std::move(one));
+      }
+    }
+    for (const auto& skip : report.skips)
+      skipped.push_back({{"rule", skip.rule.empty() ? Json(nullptr) : Json(skip.rule)},
+                         {"target", report.target},
+                         {"what", skip.what},
+                         {"reason", skip.reason}});
+  }
+  Json counts = {{"total", findings.size()}};
+  for (auto severity :
+       {Severity::critical, Severity::high, Severity::medium, Severity::low, Severity::info}) {
+    std::size_t n = 0;
+    for (const auto& report : reports) n += report.count(severity);
+    counts[std::string(text(severity))] = n;
+  }
+  counts["allowed"] = allowed.size();
+  counts["skipped"] = skipped.size();
+  counts["mendable"] = mendable;
+  json["targets"] = std::move(targets);
+  json["findings"] = std::move(findings);
+  json["allowed"] = std::move(allowed);
+  json["skipped"] = std::move(skipped);
+  json["counts"] = std::move(counts);
+  if (change != nullptr) {
+    Json fresh = Json::array();
+    for (const auto* finding : change->fresh) fresh.push_back(finding->fingerprint);
+    json["since_last"] = {{"new", fresh}, {"still", change->still.size()}, {"gone", change->gone}};
+  }
+  return dump(json);
+}
+
+std::string to_sarif(const std::vector<Report>& reports) {
+  Json rules = Json::array();
+  std::map<std::string_view, std::size_t> index;
+  for (const auto& domain : domains())
+    for (const auto& rule : domain.rules) {
+      index[rule.id] = rules.size();
+      rules.push_back({{"id", rule.id},
+                       {"name", rule.title},
+                       {"shortDescription", {{"text", rule.title}}},
+                       {"fullDescription", {{"text", rule.why}}},
+                       {"help", {{"text", rule.remedy}}},
+                       {"defaultConfiguration", {{"level", level(rule.severity)}}},
+                       {"properties",
+                        {{"tags", Json::array({domain.name})},
+                         {"security-severity", security_severity(rule.severity)}}}});
+    }
+  Json runs = Json::array();
+  for (const auto& report : reports) {
+    Json results = Json::array();
+    for (const auto& finding : report.findings) results.push_back(sarif_result(finding, index[finding.rule]));
+    Json notes = Json::array();
+    for (const auto& skip : report.skips) {
+      Json note = {{"level", "note"},
+                   {"message", {{"text", fmt::format("{} was not looked at: {}", skip.what, skip.reason)}}}};
+      if (!skip.rule.empty() && index.contains(skip.rule))
+        note["associatedRule"] = {{"id", skip.rule}, {"index", index[skip.rule]}};
+      notes.push_back(std::move(note));
+    }
+    runs.push_back(
+        {{"tool",
+          {{"driver", {{"name", "meshops"}, {"semanticVersion", MESHOPS_VERSION}, {"rules", rules}}}}},
+         {"invocations", Json::array({{{"executionSuccessful", true},
+                                       {"endTimeUtc", iso8601(report.at)},
+                                       {"toolExecutionNotifications", notes}}})},
+         {"columnKind", "utf16CodeUnits"},
+         {"properties", {{"target", report.target}}},
+         {"results", results}});
+  }
+  return dump(
+      {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", runs}});
+}
+
+std::string rules_json() {
+  Json json = {{"schema", "meshops.rules/1"}, {"rules", Json::array()}};
+  for (const auto& domain : domains())
+    for (const auto& rule : domain.rules) json["rules"].push_back(json_of(rule, domain.name));
+  return dump(json);
+}
+
+std::string explain_json(const Rule& rule) {
+  Json json = {{"schema", "meshops.rule/1"}};
+  for (const auto& domain : domains())
+    if (std::ranges::any_of(domain.rules, [&](const Rule& r) { return r.id == rule.id; }))
+      json.update(json_of(rule, domain.name));
+  return dump(json);
+}
+
+}  // namespace meshops::audit

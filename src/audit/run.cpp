@@ -1,0 +1,156 @@
+#include "audit/run.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <tuple>
+
+#include "audit/allow.h"
+
+namespace meshops::audit {
+
+namespace {
+
+/// What one domain has found so far; outlives run() when the domain does.
+struct Progress {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<Findings> done;
+  const Rule* at = nullptr;
+  bool ended = false;
+};
+
+unsigned bit(Ground ground) { return 1U << static_cast<unsigned>(ground); }
+
+std::vector<const Rule*> chosen(const Domain& domain, Ground ground, const Wanted& wanted) {
+  std::vector<const Rule*> rules;
+  if (!wanted.domains.empty() && !wanted.domains.contains(std::string(domain.name))) return rules;
+  for (const auto& rule : domain.rules)
+    if ((rule.reads & bit(ground)) != 0 &&
+        (wanted.rules.empty() || wanted.rules.contains(std::string(rule.id))))
+      rules.push_back(&rule);
+  return rules;
+}
+
+void work(const std::shared_ptr<const Site>& site, const std::vector<const Rule*>& rules,
+          const std::shared_ptr<Progress>& progress) {
+  for (const auto* rule : rules) {
+    {
+      std::scoped_lock lock(progress->mutex);
+      progress->at = rule;
+    }
+    Findings found(rule->id, rule->severity);
+    try {
+      rule->check(*site, found);
+    } catch (const std::exception& e) {
+      // Of a library, on input that nobody thought of: this rule could not look, the others can.
+      found.skip("everything", fmt::format("the rule failed: {}", e.what()));
+    }
+    std::scoped_lock lock(progress->mutex);
+    progress->done.push_back(std::move(found));
+  }
+  std::scoped_lock lock(progress->mutex);
+  progress->ended = true;
+  progress->changed.notify_all();
+}
+
+void sort(std::vector<Finding>& findings) {
+  std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) {
+    return std::tuple(-static_cast<int>(a.severity), a.rule, a.at.file, a.at.line, a.at.column) <
+           std::tuple(-static_cast<int>(b.severity), b.rule, b.at.file, b.at.line, b.at.column);
+  });
+}
+
+}  // namespace
+
+std::string fingerprint(const Finding& finding, std::size_t same_before) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+  auto mix = [&](std::string_view text) {
+    for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3ULL;
+    hash = (hash ^ 0xFFU) * 0x100000001b3ULL;
+  };
+  mix(finding.rule);
+  mix(finding.at.file);
+  mix(finding.about.empty() ? finding.found : finding.about);
+  mix(std::to_string(same_before));
+  return fmt::format("{:016x}", hash);
+}
+
+Report run(std::shared_ptr<const Site> site, std::string target, const Wanted& wanted) {
+  Report report{.target = std::move(target), .ground = site->ground(), .at = site->now()};
+  struct Running {
+    const Domain* domain;
+    std::vector<const Rule*> rules;
+    std::shared_ptr<Progress> progress;
+  };
+  std::vector<Running> running;
+  for (const auto& domain : domains()) {
+    auto rules = chosen(domain, site->ground(), wanted);
+    if (rules.empty()) continue;
+    report.ran.insert(report.ran.end(), rules.begin(), rules.end());
+    running.push_back({&domain, rules, std::make_shared<Progress>()});
+  }
+  auto until = std::chrono::steady_clock::now() + wanted.limit;
+  for (auto& r : running) std::thread(work, site, r.rules, r.progress).detach();
+  for (auto& r : running) {
+    std::unique_lock lock(r.progress->mutex);
+    bool ended = r.progress->changed.wait_until(lock, until, [&] { return r.progress->ended; });
+    for (const auto& found : r.progress->done) {
+      report.findings.insert(report.findings.end(), found.list().begin(), found.list().end());
+      report.skips.insert(report.skips.end(), found.skips().begin(), found.skips().end());
+    }
+    if (!ended)
+      for (std::size_t i = r.progress->done.size(); i < r.rules.size(); ++i)
+        report.skips.push_back({std::string(r.rules[i]->id), "everything",
+                                r.rules[i] == r.progress->at
+                                    ? fmt::format("took longer than {}", duration_text(wanted.limit))
+                                    : fmt::format("{} took too long", r.progress->at->id)});
+    lock.unlock();
+    if (wanted.done) wanted.done(r.domain->name);
+  }
+  if (!running.empty())
+    report.skips.insert(report.skips.end(), site->files().skips().begin(), site->files().skips().end());
+  sort(report.findings);
+  std::map<std::string, std::size_t> seen;
+  for (auto& finding : report.findings)
+    finding.fingerprint = fingerprint(finding, seen[fingerprint(finding, 0)]++);
+  if (!report.findings.empty()) {
+    const auto& allows = site->facts<Allows>();
+    for (auto& finding : report.findings)
+      if (const auto* allow = allows.covering(finding, site->now())) finding.allowed = allow->reason;
+  }
+  return report;
+}
+
+std::vector<const Finding*> Report::open() const {
+  std::vector<const Finding*> out;
+  for (const auto& finding : findings)
+    if (!finding.allowed) out.push_back(&finding);
+  return out;
+}
+
+std::size_t Report::count(Severity severity) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      findings, [&](const Finding& f) { return !f.allowed && f.severity == severity; }));
+}
+
+Change compare(const Report& now, const std::string& before_json) {
+  Change change;
+  std::map<std::string, std::string> before;
+  auto json = nlohmann::json::parse(before_json, nullptr, false);
+  if (json.is_object() && json.contains("findings") && json["findings"].is_array())
+    for (const auto& f : json["findings"])
+      if (f.is_object() && f.contains("fingerprint") && f["fingerprint"].is_string())
+        before[f["fingerprint"]] =
+            fmt::format("{} {}: {}", f.value("rule", ""), f.value("file", ""), f.value("message", ""));
+  for (const auto* finding : now.open()) {
+    (before.contains(finding->fingerprint) ? change.still : change.fresh).push_back(finding);
+    before.erase(finding->fingerprint);
+  }
+  for (auto& [print, sentence] : before) change.gone.push_back(std::move(sentence));
+  return change;
+}
+
+}  // namespace meshops::audit
