@@ -1,0 +1,251 @@
+#include "audit/mend.h"
+
+#include <algorithm>
+#include <set>
+
+#include "audit/secrets.h"
+#include "base/text.h"
+
+namespace meshops::audit {
+
+namespace {
+
+/// A rule that needs more rounds than this does not come to an end.
+constexpr int kMostRounds = 100;
+
+Findings ask(const Rule& rule, const Site& site) {
+  Findings out(rule.id, rule.severity);
+  rule.check(site, out);
+  return out;
+}
+
+bool same(const Finding& a, const Finding& b) {
+  return a.rule == b.rule && a.at.file == b.at.file && a.about == b.about &&
+         (!a.about.empty() || a.found == b.found);
+}
+
+/// One rule's mends on the overlay, round by round: each round takes those that do not touch one another's
+/// files.
+class RuleMender {
+ public:
+  RuleMender(const Rule& rule, OverlayHost& overlay, const SiteOver& site_over, FixPlan& plan)
+      : rule_(rule), overlay_(overlay), site_over_(site_over), plan_(plan) {}
+
+  void mend(const std::vector<const Finding*>& wanted) {
+    std::vector<const Finding*> left = wanted;
+    for (int round = 0; round < kMostRounds && !left.empty(); ++round) {
+      auto before = overlay_;
+      auto now = ask(rule_, *site_over_(overlay_));
+      std::set<std::filesystem::path> touched;
+      std::vector<Finding> tried;
+      std::vector<const Finding*> later;
+      for (const auto* finding : left) {
+        auto at = std::ranges::find_if(now.list(), [&](const Finding& f) { return same(f, *finding); });
+        if (at == now.list().end() || !at->mend) continue;  // gone with another's mend
+        bool free =
+            std::ranges::none_of(at->mend->files, [&](const auto& f) { return touched.contains(f.path); });
+        if (!free) {
+          later.push_back(finding);
+          continue;
+        }
+        for (const auto& file : at->mend->files) {
+          touched.insert(file.path);
+          overlay_.change(file.path, {file.bytes, file.mode, file.uid, file.gid});
+        }
+        tried.push_back(*at);
+      }
+      if (tried.empty()) return;
+      auto after = ask(rule_, *site_over_(overlay_));
+      for (auto& finding : tried) {
+        bool only_orders = finding.mend->files.empty();
+        bool there = std::ranges::any_of(after.list(), [&](const Finding& f) { return same(f, finding); });
+        if (there && !only_orders) {
+          // Not a mend: as if it had never been.
+          for (const auto& file : finding.mend->files) restore(before, file.path);
+          plan_.refused.push_back(
+              fmt::format("{} {}: its mend would not help", finding.rule, finding.at.file));
+          continue;
+        }
+        take(std::move(finding));
+      }
+      left = std::move(later);
+    }
+  }
+
+ private:
+  /// Back to what the overlay said before this round.
+  void restore(const OverlayHost& before, const std::filesystem::path& path) {
+    overlay_.forget(path);
+    if (auto old = before.changes().find(path.lexically_normal()); old != before.changes().end())
+      overlay_.change(path, old->second);
+  }
+  void take(Finding finding) {
+    auto& mend = *finding.mend;
+    plan_.may_cut_off = plan_.may_cut_off || mend.may_cut_off;
+    if (!mend.verify.empty() && std::ranges::find(plan_.verify, mend.verify) == plan_.verify.end())
+      plan_.verify.push_back(mend.verify);
+    for (auto& order : mend.orders)
+      if (std::ranges::none_of(plan_.orders, [&](const Order& o) { return o.run == order.run; }))
+        plan_.orders.push_back(order);
+    plan_.mended.push_back(std::move(finding));
+  }
+
+  const Rule& rule_;
+  OverlayHost& overlay_;
+  const SiteOver& site_over_;
+  FixPlan& plan_;
+};
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  auto lines = split(text, '\n');
+  if (!lines.empty() && lines.back().empty()) lines.pop_back();
+  return lines;
+}
+
+/// Longest common subsequence of the middles, by dynamic programming: mends are small. Gives for each line of
+/// `a` its partner in `b`, or -1.
+std::vector<std::ptrdiff_t> partners(const std::vector<std::string_view>& a,
+                                     const std::vector<std::string_view>& b) {
+  std::vector<std::ptrdiff_t> partner(a.size(), -1);
+  std::size_t head = 0, tail = 0;
+  while (head < a.size() && head < b.size() && a[head] == b[head]) ++head;
+  while (tail < a.size() - head && tail < b.size() - head && a[a.size() - 1 - tail] == b[b.size() - 1 - tail])
+    ++tail;
+  for (std::size_t i = 0; i < head; ++i) partner[i] = static_cast<std::ptrdiff_t>(i);
+  for (std::size_t i = 0; i < tail; ++i)
+    partner[a.size() - 1 - i] = static_cast<std::ptrdiff_t>(b.size() - 1 - i);
+  auto n = a.size() - head - tail, m = b.size() - head - tail;
+  constexpr std::size_t kMostCells = 4'000'000;
+  if (n == 0 || m == 0 || n * m > kMostCells) return partner;
+  std::vector<std::vector<std::uint32_t>> common(n + 1, std::vector<std::uint32_t>(m + 1, 0));
+  for (std::size_t i = n; i-- > 0;)
+    for (std::size_t j = m; j-- > 0;)
+      common[i][j] = a[head + i] == b[head + j] ? common[i + 1][j + 1] + 1
+                                                : std::max(common[i + 1][j], common[i][j + 1]);
+  for (std::size_t i = 0, j = 0; i < n && j < m;) {
+    if (a[head + i] == b[head + j]) {
+      partner[head + i] = static_cast<std::ptrdiff_t>(head + j);
+      ++i, ++j;
+    } else if (common[i + 1][j] >= common[i][j + 1]) {
+      ++i;
+    } else {
+      ++j;
+    }
+  }
+  return partner;
+}
+
+/// A line without the secrets in it.
+std::string veiled(std::string_view line) {
+  std::string out;
+  std::size_t from = 0;
+  for (const auto& hit : find_secrets(line)) {
+    if (hit.offset < from) continue;
+    out += line.substr(from, hit.offset - from);
+    out += "(hidden)";
+    from = hit.offset + hit.length;
+  }
+  return out + std::string(line.substr(std::min(from, line.size())));
+}
+
+}  // namespace
+
+FixPlan plan_fixes(const Report& report, const Host& host, const SiteOver& site_over) {
+  FixPlan plan;
+  OverlayHost overlay(host);
+  for (const auto& domain : domains())
+    for (const auto& rule : domain.rules) {
+      std::vector<const Finding*> wanted;
+      for (const auto& finding : report.findings)
+        if (finding.rule == rule.id && finding.mend && !finding.allowed) wanted.push_back(&finding);
+      if (!wanted.empty()) RuleMender(rule, overlay, site_over, plan).mend(wanted);
+    }
+  for (const auto& [path, change] : overlay.changes()) {
+    PlannedFile file{.path = path};
+    if (auto before = host.read(path)) file.before = std::move(*before);
+    if (auto info = host.stat(path)) file.was = *info;
+    if (!file.before && file.was && !change.bytes) continue;
+    file.after = change.bytes ? *change.bytes : file.before.value_or("");
+    auto after = overlay.stat(path);
+    if (!after) continue;
+    file.mode = after->mode, file.uid = after->uid, file.gid = after->gid;
+    bool same_access =
+        file.was && file.was->mode == file.mode && file.was->uid == file.uid && file.was->gid == file.gid;
+    if (!(file.same_bytes() && same_access)) plan.files.push_back(std::move(file));
+  }
+  return plan;
+}
+
+bool still_found(const Finding& finding, const Site& site) {
+  const auto* rule = find_rule(finding.rule);
+  if (rule == nullptr) return false;
+  auto now = ask(*rule, site);
+  return std::ranges::any_of(now.list(), [&](const Finding& f) { return same(f, finding); });
+}
+
+std::string unified_diff(std::string_view before, std::string_view after, std::string_view name) {
+  constexpr std::ptrdiff_t kContext = 3;
+  auto a = lines_of(before), b = lines_of(after);
+  auto partner = partners(a, b);
+  struct Line {
+    char mark;
+    std::string_view text;
+    std::size_t a, b;  // lines before this one
+  };
+  std::vector<Line> all;
+  std::size_t i = 0, j = 0;
+  while (i < a.size() || j < b.size()) {
+    if (i < a.size() && partner[i] < 0) {
+      all.push_back({'-', a[i], i, j});
+      ++i;
+    } else if (i < a.size() && static_cast<std::size_t>(partner[i]) == j) {
+      all.push_back({' ', a[i], i, j});
+      ++i, ++j;
+    } else {
+      all.push_back({'+', b[j], i, j});
+      ++j;
+    }
+  }
+  std::string out = fmt::format("--- {}\n+++ {}\n", before.empty() ? "/dev/null" : std::string(name), name);
+  auto size = static_cast<std::ptrdiff_t>(all.size());
+  for (std::ptrdiff_t at = 0; at < size;) {
+    if (all[static_cast<std::size_t>(at)].mark == ' ') {
+      ++at;
+      continue;
+    }
+    auto first = std::max<std::ptrdiff_t>(0, at - kContext), last = at;
+    for (auto look = at; look < size && look <= last + 2 * kContext; ++look)
+      if (all[static_cast<std::size_t>(look)].mark != ' ') last = look;
+    auto end = std::min(size, last + kContext + 1);
+    std::size_t in_a = 0, in_b = 0;
+    std::string body;
+    for (auto k = first; k < end; ++k) {
+      const auto& line = all[static_cast<std::size_t>(k)];
+      in_a += line.mark != '+';
+      in_b += line.mark != '-';
+      body += line.mark + veiled(line.text) + "\n";
+    }
+    const auto& head = all[static_cast<std::size_t>(first)];
+    out += fmt::format("@@ -{},{} +{},{} @@\n{}", head.a + (in_a > 0 ? 1 : 0), in_a,
+                       head.b + (in_b > 0 ? 1 : 0), in_b, body);
+    at = end;
+  }
+  return out;
+}
+
+std::string diff_of(const FixPlan& plan, const Site& site) {
+  std::string out;
+  for (const auto& file : plan.files) {
+    auto name = site.shown(file.path);
+    if (!file.same_bytes()) out += unified_diff(file.before.value_or(""), file.after, name);
+    if (!file.was) continue;
+    if (file.was->mode != file.mode)
+      out += fmt::format("mode {}: {:04o} → {:04o}\n", name, file.was->mode, file.mode);
+    if (file.was->uid != file.uid || file.was->gid != file.gid)
+      out += fmt::format("owner {}: {}:{} → {}:{}\n", name, file.was->uid, file.was->gid, file.uid, file.gid);
+  }
+  for (const auto& order : plan.orders) out += fmt::format("run: {}\n", join(order.run, " "));
+  return out;
+}
+
+}  // namespace meshops::audit
