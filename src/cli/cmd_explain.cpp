@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "audit/report.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "diagnose/causes.h"
@@ -34,6 +35,8 @@ nlohmann::ordered_json json_of(const diagnose::CauseInfo& info) {
 Error unknown(const std::string& name) {
   std::vector<std::string_view> ids;
   for (const auto& info : diagnose::catalogue()) ids.push_back(info.id);
+  for (const auto& domain : audit::domains())
+    for (const auto& rule : domain.rules) ids.push_back(rule.id);
   auto why = error(diagnose::DiagnoseCode::unknown_cause, "there is no cause {}", quote(name));
   if (auto meant = nearest(name, ids)) return std::move(why).hint("did you mean {}?", *meant);
   return std::move(why).hint("meshops explain lists them");
@@ -59,6 +62,10 @@ int run(const Globals& globals, const Options& options) {
     if (globals.json()) std::puts(list.dump(2).c_str());
     return kGood;
   }
+  if (const auto* rule = audit::find_rule(options.cause)) {
+    std::fputs((globals.json() ? audit::explain_json(*rule) : audit::explain(*rule)).c_str(), stdout);
+    return kGood;
+  }
   auto cause = diagnose::parse_cause(options.cause);
   if (!cause) {
     report(globals, unknown(options.cause));
@@ -77,12 +84,13 @@ int run(const Globals& globals, const Options& options) {
 }  // namespace
 
 void add_explain(CLI::App& app, const Globals& globals, Run& chosen) {
-  auto* command = app.add_subcommand("explain", "a cause that diagnose names: what it is and what helps");
+  auto* command = app.add_subcommand(
+      "explain", "a cause that diagnose names, or a rule of the audit: what it is and what helps");
   auto options = std::make_shared<Options>();
-  command->add_option("cause", options->cause, "without one, all are listed")->type_name("CAUSE");
+  command->add_option("cause", options->cause, "without one, all are listed")->type_name("CAUSE|RULE");
   command->add_flag("--all", options->all, "the whole catalogue as Markdown (docs/causes.md)");
   command->add_flag("--remedies", options->remedies, "all remedies as Markdown (docs/remedies.md)");
-  command->footer("Example:\n  meshops explain duplicate_supervisor");
+  command->footer("Example:\n  meshops explain duplicate_supervisor\n  meshops explain SYS-001");
   command->callback(
       [&globals, &chosen, options] { chosen = [&globals, options] { return run(globals, *options); }; });
 }

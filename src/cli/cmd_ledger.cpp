@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "cli/audit_fix.h"
 #include "cli/command.h"
 #include "store/ledger.h"
 
@@ -55,6 +56,8 @@ int ledger(const Globals& globals, const Options& options) {
 }
 
 int undo(const Globals& globals, const Options& options) {
+  // What the audit mended has a ledger of its own: no agent is needed to take it back.
+  if (is_fix(options.entry)) return undo_fix(globals, options.entry);
   auto done = ask_agent(globals, "POST", "/v1/ledger/" + options.entry + "/undo", std::chrono::seconds(150));
   if (!done) return report(globals, done.error());
   if (globals.json())
@@ -84,13 +87,21 @@ void add_ledger(CLI::App& app, const Globals& globals, Run& chosen) {
       [&globals, &chosen, options] { chosen = [&globals, options] { return ledger(globals, *options); }; });
 
   auto* back = app.add_subcommand("undo", "take back what meshops changed");
-  back->add_option("entry", options->entry, "its number in meshops ledger")->required()->type_name("ID");
+  auto* entry = back->add_option("entry", options->entry,
+                                 "its number in meshops ledger, or its name (a12) from meshops audit --fix")
+                    ->type_name("ID");
+  back->add_flag_callback(
+          "--all", [options] { options->entry = "all"; },
+          "everything that meshops audit --fix has mended, the newest first")
+      ->excludes(entry);
   back->footer(
       "Example:\n  meshops undo 17\n\nRefused for files that somebody has changed since: their bytes are not "
       "thrown "
       "away.");
-  back->callback(
-      [&globals, &chosen, options] { chosen = [&globals, options] { return undo(globals, *options); }; });
+  back->callback([&globals, &chosen, options] {
+    if (options->entry.empty()) throw CLI::RequiredError("ID or --all");
+    chosen = [&globals, options] { return undo(globals, *options); };
+  });
 }
 
 }  // namespace meshops::cli

@@ -50,6 +50,7 @@ void add_diagnose(CLI::App& app, const Globals& globals, Run& chosen);
 void add_heal(CLI::App& app, const Globals& globals, Run& chosen);    // heal pause resume
 void add_ledger(CLI::App& app, const Globals& globals, Run& chosen);  // ledger undo
 void add_explain(CLI::App& app, const Globals& globals, Run& chosen);
+void add_audit(CLI::App& app, const Globals& globals, Run& chosen);  // audit rules confirm
 void add_alerts(CLI::App& app, const Globals& globals, Run& chosen);
 void add_config(CLI::App& app, const Globals& globals, Run& chosen);
 void add_self_description(CLI::App& app, const Globals& globals, Run& chosen);  // version completion man
