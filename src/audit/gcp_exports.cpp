@@ -69,25 +69,6 @@ GcpExport read_export(const Site& site, const std::string& name) {
   return out;
 }
 
-/// Whoever reads the exports need not be a node, and mesh.toml may leave open which one it is on: any will
-/// do.
-std::optional<Mesh> mesh_of_folder(std::string_view text) {
-  constexpr std::size_t kMost = 50;
-  std::vector<std::string> names = {""};
-  for (auto line : split(text, '\n')) {
-    auto word = trim(line);
-    if (!word.starts_with("name") || names.size() >= kMost) continue;
-    auto open = word.find('"');
-    auto close = word.find('"', open + 1);
-    if (open != std::string_view::npos && close != std::string_view::npos)
-      names.emplace_back(word.substr(open + 1, close - open - 1));
-  }
-  for (const auto& name : names)
-    if (auto mesh = parse_mesh(text, "mesh.toml", {.host_name = name, .root = true, .environment = {}}))
-      return std::move(*mesh);
-  return std::nullopt;
-}
-
 bool is_mesh_word(std::string_view text) {
   auto word = lower(text);
   return word.find("meshops") != std::string::npos || word.find("openclaw") != std::string::npos ||
@@ -226,7 +207,7 @@ GcpExports GcpExports::gather(const Site& site) {
   out.mesh_known = !site.mesh().source.empty();
   if (!out.mesh_known)
     if (auto text = site.host().read("/mesh.toml"))
-      if (auto mesh = mesh_of_folder(*text)) {
+      if (auto mesh = parse_mesh(*text, "mesh.toml", {.root = true, .elsewhere = true})) {
         out.mesh = std::move(*mesh);
         out.mesh_known = true;
       }

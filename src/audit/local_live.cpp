@@ -1,5 +1,7 @@
 #include "audit/local_live.h"
 
+#include <sys/statvfs.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -7,7 +9,9 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "audit/local_peers.h"
 #include "audit/site.h"
+#include "host/host.h"
 #include "net/net.h"
 
 namespace meshops::audit {
@@ -74,7 +78,37 @@ Result<std::string> containers() {
   return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-Result<std::string> answer(Question question) {
+/// Of the images of running containers, each once.
+Result<std::string> image_history() {
+  auto list = nlohmann::json::parse(TRY(engine("/containers/json")), nullptr, false);
+  if (!list.is_array()) return fail(AuditCode::not_here, "the engine's list of containers cannot be read");
+  std::map<std::string, std::string> names;  // by id
+  for (const auto& one : list)
+    if (one.is_object() && names.size() < kMostContainers)
+      names.try_emplace(one.value("ImageID", ""), one.value("Image", ""));
+  names.erase("");
+  auto all = nlohmann::json::array();
+  for (const auto& [id, name] : names) {
+    auto history = engine("/images/" + id + "/history");
+    if (!history) continue;  // it has been removed meanwhile
+    all.push_back({{"Image", name}, {"History", nlohmann::json::parse(*history, nullptr, false)}});
+  }
+  return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<std::string> reserved_blocks() {
+  std::string out;
+  auto host = local_host();
+  for (const auto& system : TRY(host->file_systems())) {
+    struct statvfs state{};
+    if (!system.device.starts_with("/dev/") || ::statvfs(system.mount_point.c_str(), &state) != 0) continue;
+    out += fmt::format("{} {} {} {}\n", system.mount_point, state.f_blocks, state.f_bfree - state.f_bavail,
+                       state.f_frsize);
+  }
+  return out;
+}
+
+Result<std::string> answer(Question question, const Mesh& mesh) {
   switch (question) {
     case Question::sshd_effective:
       return tool({"sshd", "-T"});
@@ -92,12 +126,24 @@ Result<std::string> answer(Question question) {
       return engine("/info");
     case Question::packages:
       return tool({"dpkg-query", "-W"});
+    case Question::image_history:
+      return image_history();
+    case Question::peers:
+      return ask_peers(mesh);
+    case Question::resolvers:
+      return ask_resolvers(mesh);
+    case Question::clock:
+      return tool({"timedatectl", "show"});
+    case Question::reserved_blocks:
+      return reserved_blocks();
   }
   return fail(AuditCode::not_here, "nobody knows how to ask for that");
 }
 
 class LocalLive final : public Live {
  public:
+  explicit LocalLive(Mesh mesh) : mesh_(std::move(mesh)) {}
+
   Result<std::vector<UnitState>> units(const std::optional<Account>& manager) const override {
     auto slot = once(units_, manager ? manager->name : "");
     std::call_once(slot->once, [&] { slot->value = ask(manager); });
@@ -105,7 +151,7 @@ class LocalLive final : public Live {
   }
   Result<std::string> ask(Question question) const override {
     auto slot = once(answers_, std::string(text(question)));
-    std::call_once(slot->once, [&] { slot->value = answer(question); });
+    std::call_once(slot->once, [&] { slot->value = answer(question, mesh_); });
     return *slot->value;
   }
 
@@ -138,6 +184,7 @@ class LocalLive final : public Live {
     return std::move(*result);
   }
 
+  Mesh mesh_;
   mutable std::mutex mutex_;
   mutable Slots<std::vector<UnitState>> units_;
   mutable Slots<std::string> answers_;
@@ -145,6 +192,6 @@ class LocalLive final : public Live {
 
 }  // namespace
 
-std::unique_ptr<Live> local_live() { return std::make_unique<LocalLive>(); }
+std::unique_ptr<Live> local_live(Mesh mesh) { return std::make_unique<LocalLive>(std::move(mesh)); }
 
 }  // namespace meshops::audit

@@ -9,6 +9,7 @@
 
 namespace meshops::audit {
 
-std::unique_ptr<Live> local_live();
+/// `mesh`: whose nodes and names are tried when a rule asks for the ways to them.
+std::unique_ptr<Live> local_live(Mesh mesh);
 
 }  // namespace meshops::audit

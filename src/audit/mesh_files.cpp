@@ -19,19 +19,6 @@ const toml_tree::Value* nth(const toml_tree::Table& tree, std::string_view table
   return list != nullptr && index < list->size() ? &(*list)[index] : nullptr;
 }
 
-/// Whose file it is does not matter to most rules: the first node's eyes are as good as ours.
-std::expected<Mesh, Faults> parsed(const std::string& text, const std::filesystem::path& path,
-                                   const toml_tree::Table& tree, const Site& site) {
-  auto mesh = parse_mesh(text, path, {.host_name = site.mesh().node, .root = true});
-  if (mesh) return mesh;
-  for (std::size_t i = 0; const auto* node = nth(tree, "node", i); ++i)
-    if (const auto* table = std::get_if<toml_tree::Table>(&node->is))
-      if (const auto* name = entry_of(*table, "name"))
-        if (const auto* word = std::get_if<std::string>(&name->value.is))
-          if (auto again = parse_mesh(text, path, {.host_name = *word, .root = true})) return again;
-  return mesh;
-}
-
 }  // namespace
 
 std::size_t MeshFile::line_of(std::string_view table, std::size_t index, std::string_view key) const {
@@ -71,7 +58,7 @@ MeshFiles MeshFiles::gather(const Site& site) {
     }
     auto tree = toml_tree::read(*text);
     auto mesh =
-        tree ? parsed(*text, found->path, *tree, site) : parse_mesh(*text, found->path, {.root = true});
+        parse_mesh(*text, found->path, {.host_name = site.mesh().node, .root = true, .elsewhere = true});
     if (!mesh) {
       // `meshops config check` tells what is wrong with it.
       out.skips_.push_back({"", site.shown(found->path), std::string(mesh.error().faults.front().text())});

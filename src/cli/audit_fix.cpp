@@ -81,6 +81,12 @@ Result<std::unique_ptr<Theatre>> open_theatre(const Mesh& mesh, const fs::path& 
 
 std::vector<heal::Action> actions_of(const audit::FixPlan& plan, bool live) {
   std::vector<heal::Action> actions;
+  // Taking back goes from the last to the first: what only reads files anew ("systemctl daemon-reload") has
+  // to do so after the old ones are there again, hence stands before them.
+  auto reads_anew = [](const audit::Order& order) { return order.run == order.back; };
+  if (live)
+    for (const auto& order : plan.orders)
+      if (reads_anew(order)) actions.emplace_back(heal::RunTool{.argv = {"true"}, .undo = order.back});
   for (const auto& file : plan.files) {
     heal::Access after{.mode = file.mode, .uid = file.uid, .gid = file.gid};
     heal::Access before = file.was ? heal::Access{file.was->mode, file.was->uid, file.was->gid} : after;
@@ -94,7 +100,8 @@ std::vector<heal::Action> actions_of(const audit::FixPlan& plan, bool live) {
   if (!live) return actions;
   for (const auto& argv : plan.verify) actions.emplace_back(heal::RunTool{.argv = argv});
   for (const auto& order : plan.orders)
-    actions.emplace_back(heal::RunTool{.argv = order.run, .undo = order.back});
+    actions.emplace_back(heal::RunTool{.argv = order.run,
+                                       .undo = reads_anew(order) ? std::vector<std::string>{} : order.back});
   return actions;
 }
 

@@ -39,31 +39,24 @@ struct Target {
 };
 
 std::shared_ptr<const audit::Site> site_over(const Target& target, const Host& host) {
-  return std::make_shared<audit::Site>(target.ground, host, target.live.get(), target.mesh,
-                                       SystemClock().wall());
+  auto site = std::make_shared<audit::Site>(target.ground, host, target.live.get(), target.mesh,
+                                            SystemClock().wall());
+  site->on_disk(target.root);
+  return site;
 }
 
 /// The folder's own mesh.toml says what its owner has decided; --config goes before it.
 Result<Mesh> mesh_of(const Globals& globals, const Host& host, bool of_folder) {
   if (!globals.config.empty() || !of_folder) return globals.mesh();
   auto around = Surroundings::of_this_process();
+  around.elsewhere = true;
   auto text = host.read("/mesh.toml");
   if (!text) return default_mesh(around);
-  // A repo describes other machines: this one's name need not be among them.
   auto parsed = parse_mesh(*text, "mesh.toml", around);
-  if (!parsed && !parsed.error().faults.empty()) {
-    auto first = std::string_view(*text).find("[[node]]");
-    auto at = first == std::string_view::npos ? std::string_view::npos : text->find("name", first);
-    if (at != std::string_view::npos) {
-      auto begin = text->find('"', at), end = text->find('"', begin + 1);
-      if (begin != std::string::npos && end != std::string::npos) {
-        around.host_name = text->substr(begin + 1, end - begin - 1);
-        parsed = parse_mesh(*text, "mesh.toml", around);
-      }
-    }
+  if (!parsed) {
+    auto why = parsed.error().faults.front();
+    return fail(std::move(why).hint("all its faults: meshops config check --config mesh.toml"));
   }
-  if (!parsed)
-    return default_mesh(Surroundings::of_this_process());  // its faults are told by `meshops config check`
   parsed->source = "/mesh.toml";
   return std::move(*parsed);
 }
@@ -96,10 +89,10 @@ Result<Target> target_of(const Globals& globals, const Options& options) {
   } else {
     target.name = "this machine";
     target.host = local_host();
-    target.live = audit::local_live();
   }
   bool of_folder = target.ground == audit::Ground::repo || target.ground == audit::Ground::cloud;
   target.mesh = TRY(mesh_of(globals, *target.host, of_folder));
+  if (target.ground == audit::Ground::live) target.live = audit::local_live(target.mesh);
   return target;
 }
 

@@ -164,6 +164,9 @@ struct Surroundings {
   bool root = false;
   Environment environment;  // HOME, XDG_*, MESHOPS_CONFIG
   std::filesystem::path system_dir = "/etc/meshops";
+  /// The file describes other machines (a checkout, exports of a cloud): this one need not be among its
+  /// nodes, and the first stands in for it.
+  bool elsewhere = false;
   static Surroundings of_this_process();
 };
 

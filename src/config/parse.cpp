@@ -215,7 +215,11 @@ class Parser {
   // --- rules that need more than one key ---
 
   void finish_mesh() {
-    if (!mesh_at_.has("node")) mesh_.node = default_node_name(around_);
+    if (!mesh_at_.has("node")) {
+      mesh_.node = default_node_name(around_);
+      if (around_.elsewhere && !mesh_.nodes.empty() && !is_node(mesh_.node))
+        mesh_.node = mesh_.nodes.front().name;
+    }
     if (mesh_.state_dir.empty()) mesh_.state_dir = default_state_dir(around_);
     if (mesh_.socket.empty()) mesh_.socket = default_socket(around_, mesh_.state_dir);
     if (agent_at_.has("socket") && mesh_.socket.string().size() > kMostSocketBytes)
