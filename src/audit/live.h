@@ -47,7 +47,9 @@ class Live {
   virtual ~Live() = default;
   /// Service units of the system manager (nothing), or of that user's: loaded ones and installed ones.
   virtual Result<std::vector<UnitState>> units(const std::optional<Account>& manager) const = 0;
-  /// The answer as text; an Error says why it could not be had, and a rule reports that as skipped.
+  /// The answer as text. AuditCode::not_here: what would answer is not installed on this machine, and a rule
+  /// about it has nothing to say; any other Error says why it could not be asked, which a rule reports as
+  /// skipped.
   virtual Result<std::string> ask(Question question) const = 0;
 };
 

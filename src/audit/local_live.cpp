@@ -42,9 +42,10 @@ Result<std::string> tool(std::vector<std::string> argv) {
                                      {"HOME", "/root"}},
                      .limit = kToolLimit};
   auto output = run(argv, options);
+  if (!output && output.error().is("process.cannot_start"))
+    return fail(error(AuditCode::not_here, "there is no {} here", argv[0]).because(output.error()));
   if (!output) return fail(output.error());
-  if (!output->exit.clean())
-    return fail(AuditCode::not_here, "{} ended with {}", argv[0], output->exit.text());
+  if (!output->exit.clean()) return fail(AuditCode::io, "{} ended with {}", argv[0], output->exit.text());
   return std::move(output->out);
 }
 
@@ -58,15 +59,17 @@ Result<std::string> engine(const std::string& target) {
   HttpRequest request{.target = target, .limit = kToolLimit, .body_limit = 16U << 20};
   request.to.unix_path = engine_socket();
   auto answer = http_blocking(std::move(request));
+  if (!answer && answer.error().is("net.no_socket"))
+    return fail(error(AuditCode::not_here, "no container engine runs here").because(answer.error()));
   if (!answer) return fail(answer.error());
   if (answer->status != 200)
-    return fail(AuditCode::not_here, "the engine answered {} to {}", answer->status, target);
+    return fail(AuditCode::io, "the engine answered {} to {}", answer->status, target);
   return std::move(answer->body);
 }
 
 Result<std::string> containers() {
   auto list = nlohmann::json::parse(TRY(engine("/containers/json")), nullptr, false);
-  if (!list.is_array()) return fail(AuditCode::not_here, "the engine's list of containers cannot be read");
+  if (!list.is_array()) return fail(AuditCode::io, "the engine's list of containers cannot be read");
   auto all = nlohmann::json::array();
   for (const auto& one : list) {
     if (all.size() >= kMostContainers || !one.is_object() || !one.contains("Id") || !one["Id"].is_string())
@@ -81,7 +84,7 @@ Result<std::string> containers() {
 /// Of the images of running containers, each once.
 Result<std::string> image_history() {
   auto list = nlohmann::json::parse(TRY(engine("/containers/json")), nullptr, false);
-  if (!list.is_array()) return fail(AuditCode::not_here, "the engine's list of containers cannot be read");
+  if (!list.is_array()) return fail(AuditCode::io, "the engine's list of containers cannot be read");
   std::map<std::string, std::string> names;  // by id
   for (const auto& one : list)
     if (one.is_object() && names.size() < kMostContainers)
@@ -137,7 +140,7 @@ Result<std::string> answer(Question question, const Mesh& mesh) {
     case Question::reserved_blocks:
       return reserved_blocks();
   }
-  return fail(AuditCode::not_here, "nobody knows how to ask for that");
+  return fail(AuditCode::io, "nobody knows how to ask for that");
 }
 
 class LocalLive final : public Live {
@@ -180,7 +183,7 @@ class LocalLive final : public Live {
         loop, [&]() -> asio::awaitable<void> { result = co_await ask_manager(*services); }, asio::detached);
     while (!result && loop.run_one() > 0) {
     }
-    if (!result) return fail(AuditCode::not_here, "the service manager does not answer");
+    if (!result) return fail(AuditCode::io, "the service manager does not answer");
     return std::move(*result);
   }
 

@@ -1,5 +1,6 @@
-// What this machine finds out about the ways to the other nodes and about its resolvers, by trying: the answers
-// to Question::peers and Question::resolvers. Called by LocalLive. Changes nothing; each try has a limit.
+// What this machine finds out about the ways to the other nodes and about its resolvers, by trying: the
+// answers to Question::peers and Question::resolvers. Called by LocalLive. Changes nothing; each try has a
+// limit.
 #pragma once
 
 #include <string>

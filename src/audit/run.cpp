@@ -101,6 +101,7 @@ Report run(std::shared_ptr<const Site> site, std::string target, const Wanted& w
       report.findings.insert(report.findings.end(), found.list().begin(), found.list().end());
       report.skips.insert(report.skips.end(), found.skips().begin(), found.skips().end());
     }
+    report.left_behind = report.left_behind || !ended;
     if (!ended)
       for (std::size_t i = r.progress->done.size(); i < r.rules.size(); ++i)
         report.skips.push_back({std::string(r.rules[i]->id), "everything",

@@ -28,6 +28,8 @@ struct Report {
   std::vector<Finding> findings;  // worst first, then by rule and place; allowed ones too
   std::vector<Skip> skips;
   std::vector<const Rule*> ran;
+  /// Threads of domains that took too long still run: the process must not tear itself down under them.
+  bool left_behind = false;
 
   /// Without those that are allowed.
   std::vector<const Finding*> open() const;

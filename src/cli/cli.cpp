@@ -64,6 +64,7 @@ std::variant<Run, int> parse(int argc, char** argv, Globals& globals) {
   add_heal(app, globals, chosen);
   add_ledger(app, globals, chosen);
   add_audit(app, globals, chosen);
+  add_cloud(app, globals, chosen);
   add_explain(app, globals, chosen);
   add_alerts(app, globals, chosen);
   add_config(app, globals, chosen);

@@ -1,7 +1,8 @@
-// meshops audit | rules | confirm | cloud export
+// meshops audit | rules | confirm
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "audit/local_live.h"
@@ -148,40 +149,25 @@ Status give_out(const Options& options, const std::string& text) {
   return write_file_atomic(options.output, text, {.mode = 0644});
 }
 
-int audit_command(const Globals& globals, const Options& options) {
-  auto usage = [&](const Error& why) {
-    report(globals, why);
-    return kUsage;
-  };
-  auto threshold = audit::parse_severity(options.fail_on);
-  if (!threshold)
-    return usage(error(audit::AuditCode::no_rule,
-                       "--fail-on takes info, low, medium, high or critical, not {}",
-                       quote(options.fail_on)));
-  auto what = wanted(options);
-  if (!what) return usage(what.error());
-  auto target = target_of(globals, options);
-  if (!target) return report(globals, target.error());
-  auto site = site_over(*target, *target->host);
+int mend(const Globals& globals, const Options& options, const Target& target, const audit::Site& site,
+         const audit::Report& found) {
+  auto over = [&](const Host& host) { return site_over(target, host); };
+  auto own = globals.mesh();
+  if (!own) return report(globals, own.error());
+  return fix(globals, *own, audit::plan_fixes(found, *target.host, over), site, over,
+             {.yes = options.yes, .root = target.root, .live = target.ground == audit::Ground::live});
+}
+
+int show(const Globals& globals, const Options& options, const Target& target, audit::Severity threshold,
+         audit::Report found, bool whole) {
   std::vector<audit::Report> reports;
-  reports.push_back(audit::run(site, target->name, *what));
-  const auto& report_now = reports.front();
-  if (what->done) std::fputs("\r\033[K", stderr);
-
-  if (options.fix) {
-    auto over = [&](const Host& host) { return site_over(*target, host); };
-    auto own = globals.mesh();
-    if (!own) return report(globals, own.error());
-    auto plan = audit::plan_fixes(report_now, *target->host, over);
-    return fix(globals, *own, plan, *site, over,
-               {.yes = options.yes, .root = target->root, .live = target->ground == audit::Ground::live});
-  }
-
+  reports.push_back(std::move(found));
+  const auto& now = reports.front();
   auto own = globals.mesh();
   std::optional<audit::Change> change;
   if (options.since_last && own) {
-    auto before = read_file(last_file(*own, *target), 64U << 20);
-    change = audit::compare(report_now, before.value_or(""));
+    auto before = read_file(last_file(*own, target), 64U << 20);
+    change = audit::compare(now, before.value_or(""));
   }
   const auto* changed = change ? &*change : nullptr;
   const auto format = options.format.empty() ? globals.format : options.format;
@@ -200,13 +186,42 @@ int audit_command(const Globals& globals, const Options& options) {
                          changed);
   if (auto given = give_out(options, out); !given) return report(globals, given.error());
   // Only a whole audit is worth comparing with.
-  if (own && what->domains.empty() && what->rules.empty()) {
-    auto file = last_file(*own, *target);
+  if (own && whole) {
+    auto file = last_file(*own, target);
     if (make_directories(file.parent_path())) (void)write_file_atomic(file, audit::to_json(reports));
   }
-  for (const auto* finding : report_now.open())
-    if (finding->severity >= *threshold) return kFindings;
+  for (const auto* finding : now.open())
+    if (finding->severity >= threshold) return kFindings;
   return kGood;
+}
+
+int audit_command(const Globals& globals, const Options& options) {
+  auto usage = [&](const Error& why) {
+    report(globals, why);
+    return kUsage;
+  };
+  auto threshold = audit::parse_severity(options.fail_on);
+  if (!threshold)
+    return usage(error(audit::AuditCode::no_rule,
+                       "--fail-on takes info, low, medium, high or critical, not {}",
+                       quote(options.fail_on)));
+  auto what = wanted(options);
+  if (!what) return usage(what.error());
+  auto target = target_of(globals, options);
+  if (!target) return report(globals, target.error());
+  auto site = site_over(*target, *target->host);
+  auto found = audit::run(site, target->name, *what);
+  if (what->done) std::fputs("\r\033[K", stderr);
+  bool left_behind = found.left_behind;
+  bool whole = what->domains.empty() && what->rules.empty();
+  int code = options.fix ? mend(globals, options, *target, *site, found)
+                         : show(globals, options, *target, *threshold, std::move(found), whole);
+  // Rules that took too long still read from the target: it must outlive them, and they end with us.
+  if (left_behind) {
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
+  return code;
 }
 
 int rules_command(const Globals& globals, const Options& options) {

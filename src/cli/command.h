@@ -51,6 +51,7 @@ void add_heal(CLI::App& app, const Globals& globals, Run& chosen);    // heal pa
 void add_ledger(CLI::App& app, const Globals& globals, Run& chosen);  // ledger undo
 void add_explain(CLI::App& app, const Globals& globals, Run& chosen);
 void add_audit(CLI::App& app, const Globals& globals, Run& chosen);  // audit rules confirm
+void add_cloud(CLI::App& app, const Globals& globals, Run& chosen);  // cloud export
 void add_alerts(CLI::App& app, const Globals& globals, Run& chosen);
 void add_config(CLI::App& app, const Globals& globals, Run& chosen);
 void add_self_description(CLI::App& app, const Globals& globals, Run& chosen);  // version completion man

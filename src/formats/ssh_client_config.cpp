@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kAccumulate = {"identityfile", "certificatefile", "sendenv",
                                                          "localforward", "remoteforward",   "dynamicforward"};
-/// More lines than any real configuration gives one host: includes of includes must end.
+/// Read in one pass, also again and again: more than any real configuration has. A file that includes itself
+/// a hundred times must end.
 constexpr std::size_t kMostLines = 20'000;
 
 std::string expand_host(std::string_view text, std::string_view host) {
@@ -34,6 +35,7 @@ class Walk {
 
   void pass(const std::vector<ClientSource>& sources, bool final_pass) {
     final_ = final_pass;
+    read_ = 0;
     for (const auto& source : sources) {
       active_ = true;
       State at{.block_file = source.config, .block = nullptr, .uncertain = false};
@@ -63,7 +65,7 @@ class Walk {
 
   void read(const Config& config, bool user, bool never, State at, unsigned depth) {
     for (const auto& line : config.lines) {
-      if (out_.size() >= kMostLines) return;
+      if (++read_ > kMostLines) return;
       if (line.keyword == "host" || line.keyword == "match") {
         at = {.block_file = &config, .block = &line, .uncertain = false};
         active_ =
@@ -137,6 +139,7 @@ class Walk {
   std::optional<std::string> host_name_;
   bool everything_;
   bool active_ = true, final_ = false, wants_final_ = false;
+  std::size_t read_ = 0;  // lines of this pass
 };
 
 }  // namespace

@@ -11,6 +11,7 @@ namespace meshops::sshd {
 
 namespace {
 
+/// Read again and again where files include themselves: that must end.
 constexpr std::size_t kMostLines = 20'000;
 
 struct Address {
@@ -115,7 +116,7 @@ void Daemon::read(const ssh::Config& config, const ssh::Include& include, std::v
                   unsigned depth) {
   auto conditions = outer;
   for (const auto& line : config.lines) {
-    if (settings_.size() >= kMostLines) return;
+    if (++read_ > kMostLines) return;
     if (line.keyword == "match") {
       conditions = outer;
       conditions.push_back(&line);

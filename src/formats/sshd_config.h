@@ -42,6 +42,7 @@ class Daemon {
   void read(const ssh::Config& config, const ssh::Include& include, std::vector<const ssh::Line*> outer,
             unsigned depth);
   std::vector<Setting> settings_;
+  std::size_t read_ = 0;  // lines, those of included files too
 };
 
 bool holds(const ssh::Line& match, const Connection& connection);

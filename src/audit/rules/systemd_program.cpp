@@ -1,9 +1,9 @@
 // Units whose program cannot run: SYS-016.
 #include <fmt/format.h>
 
-#include "audit/unit_program.h"
 #include "audit/rules/systemd_parts.h"
 #include "audit/unit_mend.h"
+#include "audit/unit_program.h"
 #include "base/text.h"
 
 namespace meshops::audit {

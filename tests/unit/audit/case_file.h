@@ -7,30 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "audit/live.h"
 #include "audit/rule.h"
 #include "fakes/fake_host.h"
+#include "fakes/fake_live.h"
 #include "unit/base/temp_dir.h"
 
 namespace meshops::audit {
-
-/// Live answers that a fixture wrote down.
-class FakeLive final : public Live {
- public:
-  std::map<std::string, std::vector<UnitState>> managers;  // by user; "": the system's
-  std::map<std::string, std::string> answers;              // by text(Question)
-
-  Result<std::vector<UnitState>> units(const std::optional<Account>& manager) const override {
-    auto found = managers.find(manager ? manager->name : "");
-    if (found == managers.end()) return std::vector<UnitState>();
-    return found->second;
-  }
-  Result<std::string> ask(Question question) const override {
-    auto found = answers.find(std::string(text(question)));
-    if (found == answers.end()) return fail(AuditCode::not_here, "cannot ask for {}", text(question));
-    return found->second;
-  }
-};
 
 struct Expected {
   std::size_t case_line = 0;
