@@ -6,6 +6,7 @@
 
 #include "audit/rule.h"
 #include "base/text.h"
+#include "config/values.h"
 
 namespace meshops::audit {
 
@@ -17,10 +18,8 @@ constexpr std::size_t kLargest = 4U << 20;
 
 /// The whole day of `until` in UTC; nothing if it is no day.
 std::optional<WallTime> end_of(std::string_view until) {
-  if (until.size() != 10) return std::nullopt;
-  auto day = parse_iso8601(std::string(until) + "T00:00:00Z");
-  if (!day) return std::nullopt;
-  return *day + std::chrono::hours(24);
+  if (values::date(until)) return std::nullopt;
+  return *parse_iso8601(std::string(until) + "T00:00:00Z") + std::chrono::hours(24);
 }
 
 /// until=… or reason="…" out of what follows the mark.

@@ -54,8 +54,7 @@ std::string to_html(const std::vector<Report>& reports) {
   for (const auto& report : reports) {
     out += fmt::format("<h2>{}</h2>\n<p class=\"quiet\">{} · {} rules asked", escaped(report.target),
                        iso8601(report.at), report.ran.size());
-    for (auto severity :
-         {Severity::critical, Severity::high, Severity::medium, Severity::low, Severity::info})
+    for (auto severity : kWorstFirst)
       if (auto n = report.count(severity); n > 0) out += fmt::format(" · {} {}", n, text(severity));
     out += "</p>\n";
     if (report.findings.empty()) out += "<p>Nothing found.</p>\n";

@@ -126,8 +126,7 @@ std::string to_json(const std::vector<Report>& reports, const Change* change) {
                          {"reason", skip.reason}});
   }
   Json counts = {{"total", findings.size()}};
-  for (auto severity :
-       {Severity::critical, Severity::high, Severity::medium, Severity::low, Severity::info}) {
+  for (auto severity : kWorstFirst) {
     std::size_t n = 0;
     for (const auto& report : reports) n += report.count(severity);
     counts[std::string(text(severity))] = n;

@@ -8,9 +8,6 @@ namespace meshops::audit {
 
 namespace {
 
-constexpr Severity kWorstFirst[] = {Severity::critical, Severity::high, Severity::medium, Severity::low,
-                                    Severity::info};
-
 std::string_view colour_of(Severity severity) {
   switch (severity) {
     case Severity::critical:

@@ -41,28 +41,6 @@ const Rule kRules[] = {
          "a unit with Restart= alone; meshops and the unit it minds; deployments and nightly restarts",
      .remedy = "Keep one, disable the others.",
      .check = watchdogs},
-    {.id = "MSH-004",
-     .severity = Severity::medium,
-     .reads = kLive | kRoot,
-     .fix = Fix::none,
-     .title = "A node has gone quiet in the shared brain",
-     .why = "What it learns does not reach the others.",
-     .not_when = "no shared brain here: it is read from STATE_DIR/hive/NODE.json, where the newest thought "
-                 "of each node "
-                 "is on record",
-     .remedy = "Look at the node first, then at its link to the store.",
-     .check = quiet_thoughts},
-    {.id = "MSH-005",
-     .severity = Severity::medium,
-     .reads = kLive | kRoot | kRepo,
-     .fix = Fix::automatic,
-     .title = "A task goes to another model than the policy says",
-     .why = "Cost and answers then depend on which node is asked.",
-     .not_when =
-         "no [[route]] in mesh.toml; a route the gateway does not set; only agents.defaults of OpenClaw is "
-         "compared yet, not single agents",
-     .remedy = "Set the route as the policy has it.",
-     .check = routes},
     {.id = "MSH-006",
      .severity = Severity::medium,
      .reads = kLive | kRoot,

@@ -1,157 +1,16 @@
-// MSH-005, -006: what runs against what was decided.
+// MSH-006: what runs against what was decided.
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "audit/mesh_files.h"
 #include "audit/rules/mesh_parts.h"
 #include "audit/units.h"
 #include "base/text.h"
-#include "formats/json5.h"
 #include "formats/version_range.h"
 
 namespace meshops::audit::mesh_rules_parts {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-// --- MSH-005 ---
-
-/// A [[route]] of mesh.toml: which models a kind of task goes to, the first one first.
-struct Route {
-  std::string task;
-  std::vector<std::string> models;
-};
-
-std::vector<Route> policy_of(const toml_tree::Table& tree) {
-  std::vector<Route> out;
-  auto routes = std::ranges::find(tree, "route", &toml_tree::Entry::key);
-  if (routes == tree.end()) return out;
-  const auto* list = std::get_if<toml_tree::Array>(&routes->value.is);
-  if (list == nullptr) return out;
-  for (const auto& item : *list) {
-    const auto* table = std::get_if<toml_tree::Table>(&item.is);
-    if (table == nullptr) continue;
-    Route route;
-    for (const auto& entry : *table) {
-      if (entry.key == "task")
-        if (const auto* text = std::get_if<std::string>(&entry.value.is)) route.task = *text;
-      if (entry.key == "models")
-        if (const auto* models = std::get_if<toml_tree::Array>(&entry.value.is))
-          for (const auto& model : *models)
-            if (const auto* text = std::get_if<std::string>(&model.is)) route.models.push_back(*text);
-    }
-    if (!route.task.empty() && !route.models.empty()) out.push_back(std::move(route));
-  }
-  return out;
-}
-
-/// Where OpenClaw keeps the route of that task, below agents.defaults.
-json5::Path place_of(std::string_view task) {
-  struct Known {
-    std::string_view task;
-    std::vector<std::string> path;
-  };
-  static const std::vector<Known> known = {{"chat", {"model"}},
-                                           {"turns", {"model"}},
-                                           {"utility", {"utilityModel"}},
-                                           {"decision", {"decisionModel"}},
-                                           {"image", {"imageModel"}},
-                                           {"pdf", {"pdfModel"}},
-                                           {"voice", {"voiceModel"}},
-                                           {"heartbeat", {"heartbeat", "model"}},
-                                           {"subagents", {"subagents", "model"}},
-                                           {"compaction", {"compaction", "model"}}};
-  auto found = std::ranges::find(known, task, &Known::task);
-  if (found == known.end()) return {};
-  json5::Path path{std::string("agents"), std::string("defaults")};
-  for (const auto& step : found->path) path.emplace_back(step);
-  return path;
-}
-
-/// "a" or {primary: "a", fallbacks: ["b"]}.
-std::vector<std::string> models_in(const json5::Value& value) {
-  std::vector<std::string> out;
-  if (auto one = value.as_string()) return {*one};
-  if (auto primary = value.find("primary").as_string()) out.push_back(*primary);
-  for (const auto& item : value.find("fallbacks").items())
-    if (auto text = item.as_string()) out.push_back(*text);
-  return out;
-}
-
-std::string as_json5(const std::vector<std::string>& models) {
-  if (models.size() == 1) return json5::json_string(models[0]);
-  std::vector<std::string> rest;
-  for (std::size_t i = 1; i < models.size(); ++i) rest.push_back(json5::json_string(models[i]));
-  return fmt::format("{{ \"primary\": {}, \"fallbacks\": [{}] }}", json5::json_string(models[0]),
-                     join(rest, ", "));
-}
-
-/// The raw tables: a mesh.toml of a later meshops may say more than this one reads.
-std::vector<Route> policy(const Site& site, Findings& out) {
-  std::vector<fs::path> paths;
-  if (!site.repo() && !site.mesh().source.empty())
-    paths.push_back(site.mesh().source);
-  else
-    for (const auto* file : site.files().of(FileKind::mesh_toml)) paths.push_back(file->path);
-  std::vector<Route> all;
-  for (const auto& path : paths) {
-    auto text = site.host().read(path);
-    if (!text) {
-      if (!text.error().is("file.not_found")) out.skip(site.shown(path), std::string(text.error().text()));
-      continue;
-    }
-    auto tree = toml_tree::read(*text);
-    if (!tree) {
-      out.skip(site.shown(path), tree.error().sentence);
-      continue;
-    }
-    // Of several nodes' files the first counts: MSH-007 tells where they differ.
-    if (all.empty()) all = policy_of(*tree);
-  }
-  return all;
-}
-
-}  // namespace
-
-void routes(const Site& site, Findings& out) {
-  auto wanted = policy(site, out);
-  if (wanted.empty()) return;
-  for (const auto* file : site.files().of(FileKind::gateway_config)) {
-    auto text = site.host().read(file->path);
-    if (!text) {
-      out.skip(site.shown(file->path), std::string(text.error().text()));
-      continue;
-    }
-    auto document = json5::Document::parse(*text);
-    if (!document) continue;  // GW-008 tells
-    for (const auto& route : wanted) {
-      auto path = place_of(route.task);
-      if (path.empty()) continue;
-      auto value = document->root().find(path);
-      // Not set: the gateway's own default, which is nobody's route.
-      if (!value) continue;
-      auto models = models_in(value);
-      if (models == route.models) continue;
-      auto at = value.position();
-      auto draft = out.add(site.at(file->path, at.line, at.column));
-      draft
-          .found("{} goes to {}", printable(route.task),
-                 models.empty() ? "no model" : printable(join(models, ", ")))
-          .wanted("{}", printable(join(route.models, ", ")))
-          .message(
-              "this gateway sends {} elsewhere than the mesh's policy says: cost and answers differ by node",
-              printable(route.task))
-          .fix("{} = {}", json5::path_text(path), printable(as_json5(route.models)))
-          .about("{}", printable(route.task));
-      if (auto bytes = json5::set(*text, path, as_json5(route.models)))
-        draft.mend(Mend{.files = {{.path = file->path, .bytes = *bytes}}});
-    }
-  }
-}
-
-// --- MSH-006 ---
 
 namespace {
 

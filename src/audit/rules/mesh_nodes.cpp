@@ -1,4 +1,4 @@
-// MSH-001, -002, -004, -007: where the nodes are, who watches them, and whether they agree.
+// MSH-001, -002, -007: where the nodes are, who watches them, and whether they agree.
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -181,52 +181,6 @@ void unobserved(const Site& site, Findings& out) {
       .message("a gateway that hangs here is noticed by its users, and by nobody before them")
       .fix("systemctl enable --now {}", kAgentUnit)
       .about("agent");
-}
-
-// --- MSH-004 ---
-
-/// STATE_DIR/hive/NODE.json, written where a thought comes in: {"newest": "2026-11-25T11:58:00Z", "every":
-/// "5m"}.
-void quiet_thoughts(const Site& site, Findings& out) {
-  const auto& mesh = site.mesh();
-  auto directory = mesh.state_dir / "hive";
-  auto names = site.host().list(directory);
-  if (!names) {
-    if (!names.error().is("file.not_found")) out.skip(directory.string(), std::string(names.error().text()));
-    return;  // no shared brain here
-  }
-  constexpr auto kEvery = std::chrono::minutes(5);
-  constexpr int kIntervals = 3;
-  for (const auto& node : mesh.nodes) {
-    auto path = directory / (node.name + ".json");
-    auto text = site.host().read(path);
-    if (!text && !text.error().is("file.not_found")) {
-      out.skip(path.string(), std::string(text.error().text()));
-      continue;
-    }
-    std::optional<WallTime> newest;
-    Duration every = kEvery;
-    if (text) {
-      auto json = Json::parse(*text, nullptr, false);
-      if (!json.is_object()) {
-        out.skip(path.string(), "it is no JSON object");
-        continue;
-      }
-      if (json.contains("newest") && json["newest"].is_string())
-        newest = parse_iso8601(json["newest"].get<std::string>());
-      if (json.contains("every") && json["every"].is_string())
-        every = parse_duration(json["every"].get<std::string>()).value_or(every);
-    }
-    auto age = newest ? Duration(site.now() - *newest) : Duration::max();
-    if (every <= Duration::zero() || age / kIntervals <= every) continue;
-    out.add(text ? site.at(path) : site.at(directory))
-        .found("{}: {}", node.name,
-               newest ? fmt::format("newest thought {} old", about(age)) : std::string("no thought"))
-        .wanted("one of the last {}", about(kIntervals * every))
-        .message("what {} learns does not reach the others, and it may not hear them either", node.name)
-        .fix("look at {} first: `meshops status`, then its link to the store", node.name)
-        .about("{}", node.name);
-  }
 }
 
 // --- MSH-007 ---

@@ -6,14 +6,12 @@
 namespace meshops::audit::mesh_rules_parts {
 
 // mesh_nodes.cpp
-void one_place(const Site& site, Findings& out);       // MSH-001
-void unobserved(const Site& site, Findings& out);      // MSH-002
-void quiet_thoughts(const Site& site, Findings& out);  // MSH-004
-void differs(const Site& site, Findings& out);         // MSH-007
+void one_place(const Site& site, Findings& out);   // MSH-001
+void unobserved(const Site& site, Findings& out);  // MSH-002
+void differs(const Site& site, Findings& out);     // MSH-007
 // mesh_watchdogs.cpp
 void watchdogs(const Site& site, Findings& out);  // MSH-003
 // mesh_drift.cpp
-void routes(const Site& site, Findings& out);  // MSH-005
-void drift(const Site& site, Findings& out);   // MSH-006
+void drift(const Site& site, Findings& out);  // MSH-006
 
 }  // namespace meshops::audit::mesh_rules_parts
