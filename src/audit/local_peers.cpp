@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <resolv.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

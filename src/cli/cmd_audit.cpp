@@ -1,6 +1,7 @@
 // meshops audit | rules | confirm
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>

@@ -1,5 +1,7 @@
 #include "cli/self_description.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.h"

@@ -1,5 +1,7 @@
 #include "heal/node_search.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"

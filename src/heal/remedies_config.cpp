@@ -1,6 +1,8 @@
 // Remedies for configurations. Every edit is one whole-file write that would survive the gateway's own look
 // at it (T1); what it replaces is kept.
 #include "base/text.h"
+
+#include <algorithm>
 #include "gateway/openclaw_files.h"
 #include "heal/config_mend.h"
 #include "heal/planning.h"

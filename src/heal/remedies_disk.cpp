@@ -1,6 +1,8 @@
 // Remedies for full file systems. What goes is named file by file with its size; what a user made is not
 // looked at.
 #include "base/text.h"
+
+#include <algorithm>
 #include "heal/disk_sweep.h"
 #include "heal/planning.h"
 #include "heal/remedy_table.h"

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+
+#include <algorithm>
 #include "heal/disk_sweep.h"
 #include "heal/planning.h"
 #include "heal/remedy_table.h"

@@ -2,6 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+
+#include <algorithm>
 #include "heal/planning.h"
 #include "heal/remedy_table.h"
 

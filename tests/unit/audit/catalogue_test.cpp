@@ -2,6 +2,7 @@
 // a near miss that does not, and a mend that holds where it promises one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 

@@ -1,5 +1,7 @@
 #include "diagnose/diagnosis.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

@@ -1,5 +1,7 @@
 #include "store/ledger.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
