@@ -42,7 +42,9 @@ def here(tmp_path):
 def meshops(folder, *arguments, **options):
     home = folder.parent
     env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "MESHOPS_"))}
-    env.update(HOME=str(home), XDG_STATE_HOME=str(home / "state"), XDG_RUNTIME_DIR=str(home / "run"))
+    own = home / "own.toml"
+    own.write_text(f'[agent]\nstate_dir = "{home}/state"\n')
+    env.update(HOME=str(home), MESHOPS_CONFIG=str(own))
     return subprocess.run([MESHOPS, *map(str, arguments)], env=env, text=True, capture_output=True, timeout=120, **options)
 
 
@@ -138,9 +140,11 @@ def test_since_last_says_what_is_new_and_what_is_gone(here):
     assert meshops(here, "audit", here).returncode == 1
     (here / "openclaw-gateway.service").unlink()
     (here / "second.service").write_text(UNIT)
-    change = json.loads(meshops(here, "audit", here, "--since-last", "--format", "json").stdout)["since_last"]
-    assert any("second.service" in str(f) for f in change["new"])
-    assert any("openclaw-gateway.service" in str(f) for f in change["gone"])
+    report = json.loads(meshops(here, "audit", here, "--since-last", "--format", "json").stdout)
+    change = report["since_last"]
+    files = {f["file"] for f in report["findings"] if f["fingerprint"] in change["new"]}
+    assert files == {"second.service"}
+    assert any("openclaw-gateway.service" in sentence for sentence in change["gone"])
 
 
 def test_fix_mends_and_undo_brings_the_bytes_back(here):

@@ -10,8 +10,8 @@
 namespace meshops::audit {
 
 /// The order of every report.
-inline constexpr Severity kWorstFirst[] = {Severity::critical, Severity::high, Severity::medium, Severity::low,
-                                           Severity::info};
+inline constexpr Severity kWorstFirst[] = {Severity::critical, Severity::high, Severity::medium,
+                                           Severity::low, Severity::info};
 
 struct TextStyle {
   bool colour = false;
