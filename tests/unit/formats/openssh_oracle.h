@@ -26,7 +26,7 @@ namespace meshops::ssh::oracle {
 /// A normal run asks often enough to see a broken reader; all of them are asked when somebody wants it.
 inline int how_many() {
   const char* all = std::getenv("MESHOPS_ORACLE");
-  return all != nullptr && std::string_view(all) == "1" ? 1000 : 75;
+  return all != nullptr && std::string_view(all) == "1" ? 1000 : 50;
 }
 
 /// The same numbers from the same seed on every machine.
