@@ -98,6 +98,8 @@ class FieldReader {
       auto last = number(true);
       if (!last) return false;
       high = *last;
+      // Debian's cron looks at both ends, also of a range that runs backwards and sets nothing.
+      if (low < range_.low || high > range_.high || high < range_.low || low > range_.high) return false;
     }
     int step = 1;
     if (peek() == '/') {

@@ -68,11 +68,13 @@ class Walk {
       if (++read_ > kMostLines) return;
       if (line.keyword == "host" || line.keyword == "match") {
         at = {.block_file = &config, .block = &line, .uncertain = false};
-        active_ =
-            everything_ || (!never && (line.keyword == "host" ? host(line) : match(line, at.uncertain)));
+        // A Match is judged below a Host that does not hold, too: its "final" asks for the second pass.
+        bool holds = line.keyword == "host" ? host(line) : match(line, at.uncertain);
+        active_ = everything_ || (!never && holds);
       } else if (line.keyword == "include") {
         if (depth + 1 < kMostNesting) includes(line, user, at, depth);
-      } else if (active_) {
+      } else if (active_ && !(final_ && line.keyword == "hostname")) {
+        // The name is settled when the second pass begins.
         out_.push_back({&config, &line, at.block_file, at.block, at.uncertain});
       }
     }
@@ -93,12 +95,14 @@ class Walk {
   }
 
   bool host(const Line& line) const {
+    // The second pass knows the host by the name that the first one gave it.
+    const std::string& name = host_name_ ? *host_name_ : query_.host;
     bool found = false;
     for (const auto& word : line.args) {
       std::string_view pattern = word.text;
       bool negated = pattern.starts_with('!');
       if (negated) pattern.remove_prefix(1);
-      if (!match_pattern(query_.host, pattern)) continue;
+      if (!match_pattern(name, pattern)) continue;
       if (negated) return false;
       found = true;
     }

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
 
-/// Old spellings that both programs still read (readconf.c, servconf.c).
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kAliases = {{
+/// Old spellings that one or both of the programs still read (readconf.c, servconf.c).
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kAliases = {{
     {"challengeresponseauthentication", "kbdinteractiveauthentication"},
     {"skeyauthentication", "kbdinteractiveauthentication"},
     {"tisauthentication", "kbdinteractiveauthentication"},
@@ -21,6 +21,11 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kAliases 
     {"hostbasedacceptedkeytypes", "hostbasedacceptedalgorithms"},
     {"hostbasedkeytypes", "hostbasedacceptedalgorithms"},
     {"identityfile2", "identityfile"},
+    {"smartcarddevice", "pkcs11provider"},
+    {"hostdsakey", "hostkey"},
+    // Both of Debian's own, and both are the same today.
+    {"protocolkeepalives", "serveraliveinterval"},
+    {"setuptimeout", "serveraliveinterval"},
 }};
 
 std::size_t blanks_at(std::string_view text, std::size_t from) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/text.h"
 
@@ -21,12 +22,17 @@ struct Address {
 std::optional<Address> parse_address(std::string_view text) {
   const std::string word(text);
   Address out;
-  for (int family : {AF_INET, AF_INET6})
-    if (inet_pton(family, word.c_str(), out.bytes.data()) == 1) {
-      out.family = family;
-      return out;
-    }
-  return std::nullopt;
+  // OpenSSH asks getaddrinfo(), which takes "10.1" for 10.0.0.1. inet_aton() does not mind what follows a
+  // blank.
+  in_addr v4{};
+  if (word.find_first_of(" \t\r\n") == std::string::npos && inet_aton(word.c_str(), &v4) == 1) {
+    out.family = AF_INET;
+    std::memcpy(out.bytes.data(), &v4, sizeof v4);
+    return out;
+  }
+  if (inet_pton(AF_INET6, word.c_str(), out.bytes.data()) != 1) return std::nullopt;
+  out.family = AF_INET6;
+  return out;
 }
 
 bool in_network(const Address& address, const Address& network, unsigned bits) {
@@ -53,19 +59,24 @@ int match_network(const Address& address, std::string_view text) {
   return in_network(address, *network, bits) ? 1 : 0;
 }
 
+/// A port may have its name of /etc/services; of those only the one that a person would write here.
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  return text == "ssh" ? std::uint16_t{22} : to_number<std::uint16_t>(text);
+}
+
 bool same_criteria(const ssh::Line& a, const ssh::Line& b) { return &a == &b || a.values() == b.values(); }
 
 }  // namespace
 
 int match_addresses(std::string_view address, std::string_view list) {
   auto parsed = parse_address(address);
+  if (!parsed) return 0;
   int found = 0;
   for (auto pattern : split(list, ',')) {
     bool negated = pattern.starts_with('!');
     if (negated) pattern.remove_prefix(1);
-    bool here = false;
-    int in = parsed ? match_network(*parsed, pattern) : -2;
-    here = in == -2 ? ssh::match_pattern(address, pattern) : in == 1;
+    int in = match_network(*parsed, pattern);
+    bool here = in == -2 ? ssh::match_pattern(address, pattern) : in == 1;
     if (!here) continue;
     if (negated) return -1;
     found = 1;
@@ -97,7 +108,7 @@ bool holds(const ssh::Line& match, const Connection& connection) {
     else if (c.name == "localaddress")
       here = !connection.local_address.empty() && match_addresses(connection.local_address, c.value) == 1;
     else if (c.name == "localport")
-      here = connection.local_port != 0 && to_number<std::uint16_t>(c.value) == connection.local_port;
+      here = connection.local_port != 0 && parse_port(c.value) == connection.local_port;
     result = result && here;
   }
   return result;

@@ -44,6 +44,7 @@ TEST(Crontab, FieldsAreJudgedAsDebiansCronDoes) {
   EXPECT_EQ(faults("@every_minute x\n"), "1:1 bad time specifier");
   EXPECT_EQ(faults("* * * *\n"), "1:8 bad day-of-week");
   EXPECT_EQ(faults("* * * * * * x\n"), "1:11 bad command");
+  EXPECT_EQ(faults("61-5 * * * * x\n"), "1:1 bad minute") << "both ends of a range count, also backwards";
 }
 
 TEST(Crontab, WhatCronTakesAndDoesNotMeanIsTold) {
