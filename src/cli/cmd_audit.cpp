@@ -155,7 +155,9 @@ int mend(const Globals& globals, const Options& options, const Target& target, c
   auto over = [&](const Host& host) { return site_over(target, host); };
   auto own = globals.mesh();
   if (!own) return report(globals, own.error());
-  return fix(globals, *own, audit::plan_fixes(found, *target.host, over), site, over,
+  auto as_asked = globals;
+  if (!options.format.empty()) as_asked.format = options.format;
+  return fix(as_asked, *own, audit::plan_fixes(found, *target.host, over), site, over,
              {.yes = options.yes, .root = target.root, .live = target.ground == audit::Ground::live});
 }
 
@@ -272,7 +274,7 @@ void add_audit(CLI::App& app, const Globals& globals, Run& chosen) {
                                 "show what would be mended as one diff for each file, ask, and do it");
   command->add_flag("--yes", options->yes, "do not ask")->needs(fix);
   command->footer(
-      "Examples:\n"
+      "Example:\n"
       "  meshops audit                          this machine\n"
       "  meshops audit . --fail-on high         a checkout, in CI\n"
       "  meshops audit --rule SYS-001 --fix     mend what one rule finds\n\n"

@@ -13,7 +13,7 @@ BAD_UNIT = """[Unit]
 Description=OpenClaw gateway
 
 [Service]
-ExecStart=/usr/bin/python3 /opt/lab/standin_gateway.py gateway
+ExecStart=/usr/bin/openclaw gateway
 TimeoutStartSec=30
 Restart=no
 
@@ -50,7 +50,9 @@ def rules(report):
 def fix(node, rule):
     done = node.run(["meshops", "audit", "--rule", rule, "--fix", "--yes", "--format", "json"], check=False, timeout=120)
     assert done.code == 0, done.out + done.err
-    return json.loads(done.out[done.out.index('{\n  "schema": "meshops.fix/1"'):])
+    told = json.loads(done.out)
+    assert told["verdict"] == "helped", done.out + done.err
+    return told
 
 
 def ciphers(node):
@@ -70,10 +72,11 @@ def test_a_mend_takes_effect_and_undo_brings_the_bytes_back(node):
 
     assert start_limit() == "30s"
     entry = fix(node, "SYS-001")["entry"]
-    assert node.read(UNIT) != BAD_UNIT and start_limit() != "30s"
+    # A drop-in, so that whoever wrote the unit finds it as it was.
+    assert node.read(UNIT) == BAD_UNIT and start_limit() == "5min"
     assert "SYS-001" not in rules(audit(node, "--rule", "SYS-001"))
     node.run(["meshops", "undo", entry])
-    assert node.read(UNIT) == BAD_UNIT
+    assert not node.exists(f"{UNIT}.d/zz-meshops-audit.conf")
     # systemd has read the old file again, not the mended one.
     assert start_limit() == "30s"
     assert node.sh("systemctl show -P NeedDaemonReload openclaw-gateway.service") == "no"
@@ -100,8 +103,13 @@ def test_what_nobody_confirms_returns_by_itself(node):
 
 
 def test_undo_all_leaves_the_node_as_it_was(node):
-    before = node.sh("find /etc -type f -newer /etc/hostname -exec sha256sum {} + | sort")
-    node.run(["meshops", "audit", "--fix", "--yes"], check=False, timeout=240)
-    assert node.sh("find /etc -type f -newer /etc/hostname -exec sha256sum {} + | sort") != before
+    def etc():
+        return node.sh("find /etc -type f -exec sha256sum {} + | sort; find /etc -printf '%p %m %U %G\\n' | sort")
+
+    before = etc()
+    done = node.run(["meshops", "audit", "--fix", "--yes"], timeout=240)
+    assert "mended" in done.out and etc() != before
+    found = rules(audit(node))
+    assert not found & {"SYS-001", "SYS-002", "SYS-003", "SYS-013", "SYS-014", "SYS-017", "SSH-009"}
     node.run(["meshops", "undo", "--all"], timeout=240)
-    assert node.sh("find /etc -type f -newer /etc/hostname -exec sha256sum {} + | sort") == before
+    assert etc() == before
