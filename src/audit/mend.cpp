@@ -162,10 +162,15 @@ FixPlan plan_fixes(const Report& report, const Host& host, const SiteOver& site_
     }
   for (const auto& [path, change] : overlay.changes()) {
     PlannedFile file{.path = path};
-    if (auto before = host.read(path)) file.before = std::move(*before);
     if (auto info = host.stat(path)) file.was = *info;
-    if (!file.before && file.was && !change.bytes) continue;
-    file.after = change.bytes ? *change.bytes : file.before.value_or("");
+    if (change.bytes) {
+      if (auto before = host.read(path)) file.before = std::move(*before);
+      file.after = *change.bytes;
+    } else {
+      // Only who may do what with it changes: it may as well be a directory, or too large to be read.
+      if (!file.was) continue;
+      file.before = "";
+    }
     auto after = overlay.stat(path);
     if (!after) continue;
     file.mode = after->mode, file.uid = after->uid, file.gid = after->gid;

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "audit/firewall.h"
 #include "audit/network_mesh.h"
 #include "audit/network_peers.h"
 #include "audit/network_rules.h"
@@ -161,6 +162,7 @@ void open_listener(const Site& site, Findings& out) {
     }
   for (const auto& gateway : mesh.gateways_of(mesh.node))
     if (gateway.port) ours.insert(*gateway.port);
+  const auto& walls = site.facts<Firewall>();
   for (const auto& [key, open] : all) {
     // A client's own socket is bound like that, too, and to a port that the kernel chose.
     if (is_plumbing(open) || (open.udp && open.port >= kFirstShortLived)) continue;
@@ -180,10 +182,11 @@ void open_listener(const Site& site, Findings& out) {
     if (allowed) continue;
     auto protocol = open.udp ? "udp" : "tcp";
     out.add({})
-        .found("{} port {} on {}: {}{}; whether the firewall lets it through is not known", protocol,
-               open.port,
+        .found("{} port {} on {}: {}{}; {}", protocol, open.port,
                join(std::vector<std::string>(open.addresses.begin(), open.addresses.end()), " and "), process,
-               unit.empty() ? std::string() : ", " + unit)
+               unit.empty() ? std::string() : ", " + unit,
+               walls.known() ? Firewall::text(walls.lets_in(protocol, open.port))
+                             : "whether the firewall lets it in is not known")
         .wanted("bound to 127.0.0.1, or named in audit.ports of mesh.toml")
         .message("every machine that can reach this one can talk to {}", process)
         .fix(

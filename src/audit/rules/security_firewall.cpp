@@ -72,14 +72,24 @@ bool only_refuses(const Filter& filter) {
   return any;
 }
 
+/// It would refuse by default if it were on.
+bool would_deny(const Filter& filter) {
+  return std::ranges::any_of(
+      filter.inputs, [](const firewall::Input& input) { return input.v4 && input.policy == Verdict::deny; });
+}
+
 void off(const Filter& filter, Findings& out) {
+  auto unit = filter.kind == "iptables" ? std::string_view("netfilter-persistent") : filter.kind;
   out.add(filter.at)
       .found("{} is switched off", filter.kind)
       .wanted("a firewall that refuses what no rule names")
       .message("nothing keeps strangers from any port of the machine")
       .fix("{}", filter.kind == "ufw"
                      ? std::string(kFix)
-                     : fmt::format("systemctl enable --now {}, with a way back: {}", filter.kind, kFix))
+                     : fmt::format("see that its rules let you in; systemd-run --on-active=5min systemctl "
+                                   "stop {0}; systemctl enable --now {0}; log in anew from another terminal, "
+                                   "and only then stop that timer (systemctl stop 'run-*.timer')",
+                                   unit))
       .about("{} off", filter.kind);
 }
 
@@ -122,8 +132,9 @@ void default_of_machine(const Site& site, const Firewall& walls, Findings& out) 
   const auto& all = walls.filters();
   auto active = std::ranges::find_if(all, [](const Filter& f) { return f.active && filters_v4(f); });
   if (active != all.end()) return open_by_default(*active, out);
-  if (!all.empty() && !site.live()) return off(all.front(), out);
-  out.add({})
+  auto asleep = std::ranges::find_if(all, [](const Filter& f) { return !f.active && would_deny(f); });
+  if (asleep != all.end()) return off(*asleep, out);
+  out.add(all.empty() ? Where{} : all.front().at)
       .found("no host firewall: no rules for incoming packets{}", site.live() ? " in the kernel" : "")
       .wanted("a firewall that refuses what no rule names")
       .message(
@@ -241,29 +252,39 @@ std::string_view known_service(std::uint16_t port) {
 }
 
 struct Policy {
+  struct Named {
+    firewall::Ports ports;
+    std::string protocol;  // empty: both
+  };
   bool told = false;
-  std::vector<firewall::Ports> ports;
-  bool names(const firewall::Ports& wanted) const {
-    return std::ranges::any_of(ports,
-                               [&](auto p) { return p.first <= wanted.first && wanted.last <= p.last; });
+  std::vector<Named> named;
+  bool names(const firewall::Ports& wanted, std::string_view protocol) const {
+    return std::ranges::any_of(named, [&](const Named& n) {
+      return n.ports.first <= wanted.first && wanted.last <= n.ports.last &&
+             (n.protocol.empty() || protocol.empty() || n.protocol == protocol);
+    });
   }
 };
 Policy policy_of(const Site& site, const Mesh& mesh) {
   Policy out;
   out.told = !mesh.audit.ports.empty();
-  for (const auto& text : mesh.audit.ports)
-    for (auto ports : firewall::parse_ports(text.substr(0, text.find('/')))) out.ports.push_back(ports);
+  auto add = [&out](std::string_view text) {
+    auto slash = text.find('/');
+    for (auto ports : firewall::parse_ports(text.substr(0, slash)))
+      out.named.push_back(
+          {ports, slash == std::string_view::npos ? "" : std::string(text.substr(slash + 1))});
+  };
+  for (const auto& text : mesh.audit.ports) add(text);
   for (const auto& node : mesh.nodes) {
-    out.ports.push_back({node.ssh_port, node.ssh_port});
-    if (node.port != 0) out.ports.push_back({node.port, node.port});
+    add(std::to_string(node.ssh_port));
+    if (node.port != 0) add(std::to_string(node.port));
   }
-  out.ports.push_back({22, 22});
+  add("22");
   for (const auto* file : site.files().of(FileKind::sshd_config))
     if (auto text = site.host().read(file->path))
       for (auto line : split(*text, '\n')) {
         auto word = words(line);
-        if (word.size() == 2 && lower(word[0]) == "port")
-          for (auto ports : firewall::parse_ports(word[1])) out.ports.push_back(ports);
+        if (word.size() == 2 && lower(word[0]) == "port") add(word[1]);
       }
   return out;
 }
@@ -311,7 +332,7 @@ class OpenPorts {
   }
 
   void judge(const Where& at, const firewall::Ports& ports, const std::string& protocol) {
-    bool named = policy_.names(ports);
+    bool named = policy_.names(ports, protocol);
     auto shown = fmt::format("{}{}", ports_text(ports), protocol.empty() ? "" : "/" + protocol);
     if (site_.live() && !listens(ports, protocol)) {
       if (ports.first >= 60000 && protocol == "udp") return;  // mosh opens them when it is used

@@ -194,7 +194,7 @@ class OpenGateway {
     if (flags.bind.empty() && open) beyond = config_binds_;
     if (!beyond || !open) return;
     add(at,
-        fmt::format("{}{}", flags.bind.empty() ? "" : "--bind " + flags.bind + ", ",
+        fmt::format("{}{}", flags.bind.empty() ? "" : "--bind " + printable(flags.bind) + ", ",
                     flags.auth == "none" ? "--auth none" : "no token"),
         about);
   }
