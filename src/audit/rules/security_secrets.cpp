@@ -114,9 +114,6 @@ void unwatched_secrets(const Site& site, Findings& out) {
   }
   for (const auto& secret : site.facts<SecretInventory>().secrets()) files.insert(secret.file);
   if (files.empty()) return;
-  // The agent's own watch leaves its list there.
-  const auto& state = site.mesh().state_dir;
-  if (!state.empty() && site.host().stat(state / "secret_watch")) return;
   std::string rules;
   auto add = [&](const fs::path& path) {
     if (auto text = read_or_skip(site, path, out)) rules += *text + "\n";
@@ -141,12 +138,11 @@ void unwatched_secrets(const Site& site, Findings& out) {
         .found("nobody notes who reads {}",
                list.size() == 1 ? site.shown(list.front())
                                 : fmt::format("{} files in {}", list.size(), site.shown(directory)))
-        .wanted("the agent's secret_watch, or auditd")
+        .wanted("auditd tells of it")
         .message("after a break-in nobody can say whether these secrets were read, by whom and when")
         .fix(
-            "let the agent watch them (secret_watch), or: auditctl -w {0} -p rwa -k secrets, and the line -w "
-            "{0} -p "
-            "rwa -k secrets in /etc/audit/rules.d/secrets.rules",
+            "apt-get install auditd; the line -w {0} -p rwa -k secrets in /etc/audit/rules.d/secrets.rules; "
+            "augenrules --load; ausearch -k secrets tells who it was",
             site.shown(directory))
         .about("{}", site.shown(directory));
   }
@@ -178,8 +174,8 @@ const Rule kRules[] = {
      .title = "Nobody notes who reads the secrets",
      .why = "After a break-in the first question is what was read; without an audit trail every secret must "
             "be rotated.",
-     .not_when = "the agent's secret_watch or a rule of auditd covers them",
-     .remedy = "Switch the agent's secret_watch on, or add auditd rules.",
+     .not_when = "rules of auditd cover them",
+     .remedy = "auditd, with a rule for each directory that holds secrets.",
      .check = unwatched_secrets},
 };
 
