@@ -85,6 +85,11 @@ def test_wrong_words_are_usage_errors_that_help(here, arguments, said):
     assert done.returncode == 2 and said in done.stderr
 
 
+def test_options_may_stand_before_the_folder_and_again(here):
+    done = meshops(here, "audit", "--rule", "SYS-001", "--rule", "SYS-002,SYS-003", "--domain", "SYS", here)
+    assert done.returncode == 1 and "SYS-001" in done.stdout
+
+
 def test_a_folder_that_is_not_there_is_said(here):
     done = meshops(here, "audit", here / "none")
     assert done.returncode == 3 and "no directory" in done.stderr

@@ -257,8 +257,9 @@ void add_audit(CLI::App& app, const Globals& globals, Run& chosen) {
       ->excludes(root);
   command
       ->add_option("--domain", options->domains, "only these domains: systemd, docker, … (also SYS, DOC, …)")
-      ->type_name("NAME");
-  command->add_option("--rule", options->rules, "only these rules")->type_name("ID");
+      ->type_name("NAME")
+      ->allow_extra_args(false);  // the folder may follow
+  command->add_option("--rule", options->rules, "only these rules")->type_name("ID")->allow_extra_args(false);
   command->add_option("--format", options->format, "text, json, sarif or html")
       ->check(CLI::IsMember({"text", "json", "sarif", "html"}))
       ->type_name("FORMAT");
