@@ -117,7 +117,7 @@ constexpr std::array<std::string_view, 21> kBooleans = {"PrivateDevices",
 
 class Reader {
  public:
-  Reader(const systemd::UnitFile& file, bool of_user) : file_(file) {
+  Reader(const systemd::UnitFile& file, bool of_user) {
     if (of_user) box_.user = "user";
     for (const auto& a : file.assignments())
       if (a.section == "Service") take(a.key, a.value);
@@ -321,7 +321,6 @@ class Reader {
     }
   }
 
-  const systemd::UnitFile& file_;
   Sandbox box_;
   std::vector<std::string_view> families_;
 };
@@ -512,9 +511,10 @@ std::vector<Fence> fences(const systemd::UnitFile& service, bool of_user) {
     auto with = service;
     with.add("[Service]\n" + std::string(line) + "\n");
     auto then = weigh(with, of_user).part(10000);
-    if (then < now) out.push_back({line, static_cast<unsigned>(now - then)});
+    if (then >= now) continue;
+    Fence fence{line, static_cast<unsigned>(now - then)};
+    out.insert(std::ranges::upper_bound(out, fence.lowers, std::ranges::greater(), &Fence::lowers), fence);
   }
-  std::ranges::stable_sort(out, std::ranges::greater(), &Fence::lowers);
   return out;
 }
 

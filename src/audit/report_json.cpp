@@ -68,10 +68,11 @@ std::string_view security_severity(Severity severity) {
 /// A path as a relative URI reference (RFC 3986).
 std::string uri_of(std::string_view path) {
   std::string out;
-  for (unsigned char c : path) {
+  for (char c : path) {
     bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                 std::string_view("/-._~@+=,").find(static_cast<char>(c)) != std::string_view::npos;
-    out += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
+                 std::string_view("/-._~@+=,").find(c) != std::string_view::npos;
+    out +=
+        plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out.starts_with('/') ? "file://" + out : out;
 }

@@ -57,10 +57,13 @@ void work(const std::shared_ptr<const Site>& site, const std::vector<const Rule*
 }
 
 void sort(std::vector<Finding>& findings) {
-  std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) {
-    return std::tuple(-static_cast<int>(a.severity), a.rule, a.at.file, a.at.line, a.at.column) <
-           std::tuple(-static_cast<int>(b.severity), b.rule, b.at.file, b.at.line, b.at.column);
-  });
+  // Total, so that two audits of the same thing read the same.
+  auto key = [](const Finding& f) {
+    return std::tuple(-static_cast<int>(f.severity), f.rule, std::string_view(f.at.file), f.at.line,
+                      f.at.column, std::string_view(f.about), std::string_view(f.found),
+                      std::string_view(f.message));
+  };
+  std::ranges::sort(findings, [&](const Finding& a, const Finding& b) { return key(a) < key(b); });
 }
 
 }  // namespace
@@ -68,7 +71,7 @@ void sort(std::vector<Finding>& findings) {
 std::string fingerprint(const Finding& finding, std::size_t same_before) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
   auto mix = [&](std::string_view text) {
-    for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3ULL;
+    for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
     hash = (hash ^ 0xFFU) * 0x100000001b3ULL;
   };
   mix(finding.rule);

@@ -123,7 +123,7 @@ struct Candidate {
 };
 
 // Ranks: the more a kind asks of a text, the surer it is; of two prefixes the longer one is.
-constexpr int kOfPrefix = 100, kOfShape = 120, kOfUrl = 130, kOfWord = 140, kOfName = 200;
+constexpr int kOfPrefix = 100, kOfName = 200;
 
 class Reading {
  public:

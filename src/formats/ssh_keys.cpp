@@ -23,7 +23,7 @@ class Wire {
   std::optional<std::uint32_t> number() {
     if (bytes_.size() < 4) return std::nullopt;
     std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes_[i]);
+    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes_[i]);
     bytes_.remove_prefix(4);
     return value;
   }

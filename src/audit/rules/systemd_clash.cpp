@@ -146,7 +146,8 @@ void two_starters(const Site& site, Findings& out) {
   std::vector<Starter> starters;
   add_units(site, starters);
   add_containers(site, starters, out);
-  std::ranges::stable_sort(starters, std::ranges::greater(), &Starter::worth);
+  std::ranges::sort(starters, {},
+                    [](const Starter& s) { return std::tuple(-s.worth, s.container, s.name, s.at.file); });
   for (std::size_t i = 1; i < starters.size(); ++i) {
     const auto& second = starters[i];
     for (std::size_t k = 0; k < i; ++k) {
