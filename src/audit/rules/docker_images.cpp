@@ -90,9 +90,10 @@ void pinned_in_compose(const Site& site, Findings& out) {
   for (const auto& service : files.services()) {
     auto value = service.value.at("image");
     if (!value.is_scalar() || service.effective("build")) continue;
-    auto image = compose::interpolate(value.text(), service.file->variables);
+    const std::string written = value.text();
+    auto image = compose::interpolate(written, service.file->variables);
     // A version that comes from outside is pinned there or missing.
-    auto last = last_segment(value.text());
+    auto last = last_segment(written);
     if (!image.unset.empty() && last.find('$') != std::string_view::npos) continue;
     auto parsed = compose::parse_image(image.unset.empty() ? image.text : last);
     if (own.contains(parsed.name) || parsed.name.empty() || !parsed.floats()) continue;
