@@ -58,7 +58,8 @@ class ConfigReader {
   void grow() {
     if (out_.headers_.empty()) return;
     auto end = text_.find('\n', last_content_);
-    out_.headers_.back().end = end == std::string_view::npos ? text_.size() : end + 1;
+    // Another header may follow on the same line.
+    out_.headers_.back().end = end == std::string_view::npos ? at_ : std::min(end + 1, at_);
   }
 
   void header() {
@@ -242,15 +243,21 @@ std::string set(std::string_view text, std::string_view section, std::string_vie
     return out;
   }
   auto line = fmt::format("\t{} = {}\n", key, value);
+  // What is written behind a text must not become the continuation of its last line.
+  auto ended = [](std::string_view before) -> std::string_view {
+    bool open_line = !before.empty() && !before.ends_with('\n');
+    bool goes_on = before.substr(0, before.find_last_not_of("\r\n") + 1).ends_with('\\');
+    return std::string_view("\n\n").substr(0, static_cast<std::size_t>(open_line + goes_on));
+  };
   const Config::Header* open = nullptr;
   for (const auto& h : config.headers_)
     if (h.section == section && h.subsection == subsection) open = &h;
   if (open != nullptr) {
-    if (open->end > 0 && out[open->end - 1] != '\n') line = "\n" + line;
+    line.insert(0, ended(text.substr(0, open->end)));
     out.insert(open->end, line);
     return out;
   }
-  if (!out.empty() && out.back() != '\n') out += '\n';
+  out += ended(text);
   out +=
       subsection.empty() ? fmt::format("[{}]\n", section) : fmt::format("[{} \"{}\"]\n", section, subsection);
   return out + line;

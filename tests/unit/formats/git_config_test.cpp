@@ -64,6 +64,11 @@ TEST(GitConfig, SetAddsToTheSectionThatIsThere) {
   EXPECT_EQ(set("[pull]\n\tff = only\n# of core\n[core]\n\tbare = true\n", "pull", "", "rebase", "true"),
             "[pull]\n\tff = only\n\trebase = true\n# of core\n[core]\n\tbare = true\n");
   EXPECT_EQ(set("[pull]", "pull", "", "rebase", "true"), "[pull]\n\trebase = true\n");
+  EXPECT_EQ(set("[pull][core]\n\tbare\n", "pull", "", "rebase", "true"),
+            "[pull]\n\trebase = true\n[core]\n\tbare\n");
+  // A line that would go on is ended first.
+  EXPECT_EQ(set("[core]\n\tpager = less\\", "pull", "", "rebase", "true"),
+            "[core]\n\tpager = less\\\n\n[pull]\n\trebase = true\n");
 }
 
 TEST(GitConfig, SetMakesASection) {
