@@ -118,23 +118,4 @@ bool is_stock_job(const crontab::Job& job) {
   return guard != std::string_view::npos && guard < 16;
 }
 
-std::string_view line_of(std::string_view text, std::size_t line) {
-  auto lines = split(text, '\n');
-  return line >= 1 && line <= lines.size() ? lines[line - 1] : std::string_view();
-}
-
-std::string with_line(std::string_view text, std::size_t line, std::string_view instead) {
-  std::string out;
-  std::size_t number = 0;
-  for (auto old : split(text, '\n')) {
-    if (++number > 1) out += '\n';
-    out += number == line ? instead : old;
-  }
-  return out;
-}
-
-std::string with_line_above(std::string_view text, std::size_t line, std::string_view above) {
-  return with_line(text, line, std::string(above) + "\n" + std::string(line_of(text, line)));
-}
-
 }  // namespace meshops::audit

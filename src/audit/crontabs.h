@@ -41,9 +41,4 @@ bool cron_reads_name(std::string_view name);
 /// nothing where systemd runs because a timer does it there.
 bool is_stock_job(const crontab::Job& job);
 
-/// `text` with that line (from 1) replaced, or with `above` put before it.
-std::string with_line(std::string_view text, std::size_t line, std::string_view instead);
-std::string with_line_above(std::string_view text, std::size_t line, std::string_view above);
-std::string_view line_of(std::string_view text, std::size_t line);
-
 }  // namespace meshops::audit

@@ -12,6 +12,7 @@
 #include "audit/local_peers.h"
 #include "audit/site.h"
 #include "host/host.h"
+#include "host/run_async.h"
 #include "net/net.h"
 
 namespace meshops::audit {
@@ -37,10 +38,7 @@ asio::awaitable<Result<std::vector<UnitState>>> ask_manager(Services& services) 
 }
 
 Result<std::string> tool(std::vector<std::string> argv) {
-  RunOptions options{.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-                                     {"LANG", "C.UTF-8"},
-                                     {"HOME", "/root"}},
-                     .limit = kToolLimit};
+  RunOptions options{.environment = tool_environment(), .limit = kToolLimit};
   auto output = run(argv, options);
   if (!output && output.error().is("process.cannot_start"))
     return fail(error(AuditCode::not_here, "there is no {} here", argv[0]).because(output.error()));

@@ -183,38 +183,6 @@ SshdAnswer SshdAnswer::gather(const Site& site) {
   return out;
 }
 
-namespace {
-/// Where a line begins; the size of the text if there is no such line.
-std::size_t offset_of(std::string_view text, std::size_t line) {
-  std::size_t at = 0;
-  for (; line > 1; --line) {
-    auto end = text.find('\n', at);
-    if (end == std::string_view::npos) return text.size();
-    at = end + 1;
-  }
-  return at;
-}
-}  // namespace
-
-std::string with_words(std::string_view text, std::size_t line, std::size_t column, std::size_t length,
-                       std::string_view words) {
-  std::string out(text);
-  auto at = std::min(offset_of(text, line) + column - 1, out.size());
-  return out.replace(at, std::min(length, out.size() - at), words);
-}
-
-std::string without_line(std::string_view text, std::size_t line) {
-  auto begin = offset_of(text, line), end = offset_of(text, line + 1);
-  return std::string(text.substr(0, begin)) + std::string(text.substr(end));
-}
-
-std::string with_line_below(std::string_view text, std::size_t line, std::string_view added) {
-  auto at = offset_of(text, line + 1);
-  std::string out(text.substr(0, at));
-  if (!out.empty() && !out.ends_with('\n')) out += '\n';
-  return out + std::string(added) + "\n" + std::string(text.substr(at));
-}
-
 Mend sshd_mend(const Site& site, const fs::path& path, std::string bytes) {
   Mend mend{.files = {{.path = path, .bytes = std::move(bytes)}}};
   if (site.live()) {

@@ -84,13 +84,6 @@ struct SshdAnswer {
   static SshdAnswer gather(const Site& site);
 };
 
-// Edits of a file's text that keep every other byte. Line and column count from 1.
-std::string with_words(std::string_view text, std::size_t line, std::size_t column, std::size_t length,
-                       std::string_view words);
-std::string without_line(std::string_view text, std::size_t line);
-/// A new line below that one; 0: above the first.
-std::string with_line_below(std::string_view text, std::size_t line, std::string_view added);
-
 /// A mend of sshd's configuration: checked before it counts, and it can cut a person off.
 Mend sshd_mend(const Site& site, const std::filesystem::path& path, std::string bytes);
 

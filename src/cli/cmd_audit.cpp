@@ -20,8 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::string folder, root, cloud, host;
-  bool all = false;
+  std::string folder, root, cloud;
   std::vector<std::string> domains, rules;
   std::string fail_on = "low";
   std::string format, output;

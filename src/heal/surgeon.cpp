@@ -310,11 +310,7 @@ asio::awaitable<Status> Surgeon::order(const UnitOrder& a) {
 }
 
 asio::awaitable<Status> Surgeon::run(RunTool& a) {
-  RunOptions options{.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-                                     {"LANG", "C.UTF-8"},
-                                     {"HOME", "/root"}},
-                     .working_dir = a.working_dir,
-                     .limit = a.limit};
+  RunOptions options{.environment = tool_environment(), .working_dir = a.working_dir, .limit = a.limit};
   if (!a.user.empty()) {
     auto as = account(a.user);
     if (!as) co_return fail(as.error());

@@ -172,4 +172,10 @@ asio::awaitable<Result<Output>> run_async(std::vector<std::string> argv, RunOpti
   co_return std::move(running->output);
 }
 
+Environment tool_environment() {
+  return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+          {"LANG", "C.UTF-8"},
+          {"HOME", "/root"}};
+}
+
 }  // namespace meshops

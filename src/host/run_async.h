@@ -10,6 +10,9 @@
 
 namespace meshops {
 
+/// What a tool of the system finds: the same from a shell, a unit or a hook.
+Environment tool_environment();
+
 /// As run(): the same limits and errors (`timed_out` and `too_much_output` after the whole session was
 /// ended).
 boost::asio::awaitable<Result<Output>> run_async(std::vector<std::string> argv, RunOptions options = {});

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "audit/backups.h"
+#include "audit/line_edit.h"
 #include "audit/rules/backup_parts.h"
 #include "base/text.h"
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "audit/line_edit.h"
 #include "audit/program_places.h"
 #include "audit/rules/cron_parts.h"
 #include "audit/runs.h"

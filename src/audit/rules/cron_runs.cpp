@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "audit/line_edit.h"
 #include "audit/rules/cron_parts.h"
 #include "audit/runs.h"
 #include "base/text.h"

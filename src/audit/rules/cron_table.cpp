@@ -3,6 +3,7 @@
 #include <array>
 
 #include "audit/crontabs.h"
+#include "audit/line_edit.h"
 #include "audit/rules/cron_parts.h"
 #include "base/text.h"
 #include "formats/shell.h"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "audit/line_edit.h"
 #include "audit/network_mesh.h"
 #include "audit/ssh_blocks.h"
 #include "audit/ssh_files.h"

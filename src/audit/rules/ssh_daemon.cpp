@@ -3,6 +3,7 @@
 #include <array>
 #include <set>
 
+#include "audit/line_edit.h"
 #include "audit/ssh_files.h"
 #include "audit/ssh_rules.h"
 #include "base/text.h"
