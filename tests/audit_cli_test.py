@@ -135,6 +135,14 @@ def test_html_is_one_file_without_network(here):
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text)
 
 
+def test_words_of_a_file_that_are_no_text_leave_a_page_whole(here):
+    (here / "compose.yaml").write_bytes(b"services:\n  to\xffo\x7fls:\n    image: a:1\n    restart: always\n")
+    page = here.parent / "report.html"
+    assert meshops(here, "audit", here, "--domain", "docker", "--format", "html", "-o", page).returncode == 1
+    text = page.read_bytes().decode()
+    assert "to\\xffo\\x7fls" in text and "\x7f" not in text
+
+
 def test_an_expired_suppression_is_a_finding(here):
     unit = here / "openclaw-gateway.service"
     unit.write_text('# meshops:allow SYS-001 until=2020-01-01 reason="old"\n' + UNIT)
@@ -250,3 +258,58 @@ def test_cloud_export_prints_commands_and_no_shell_tricks(here):
     done = meshops(here, "cloud", "export", "--project", "acme-claw")
     assert done.returncode == 0 and "--project=acme-claw" in done.stdout
     assert meshops(here, "cloud", "export", "--project", "x; rm -rf /").returncode == 2
+
+
+@pytest.mark.parametrize("words,code,said", [
+    (["--host", "-oProxyCommand=touch hacked"], 2, "is no name of a machine"),
+    (["--host", "two words"], 2, "is no name of a machine"),
+    (["--host", "beta", "--fix"], 2, "ssh beta meshops audit --fix"),
+    (["--all", "--fix", "--yes"], 2, "ssh NODE meshops audit --fix"),
+    (["--host", "beta", "--all"], 2, "--all"),
+    (["--host", "beta", "--root", "/"], 2, "--root"),
+    (["--all"], 3, "no mesh.toml"),
+])
+def test_other_machines_are_refused_where_they_must_be(here, words, code, said):
+    (here.parent / "own.toml").unlink(missing_ok=True)
+    home = here.parent
+    env = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    done = subprocess.run([MESHOPS, "audit", *words], env=env, text=True, capture_output=True, timeout=60, cwd=home)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr
+    assert not (home / "hacked").exists()
+
+
+def fake_ssh(folder, text):
+    """An ssh that is asked nothing of the network: what it is told stands in a file beside it."""
+    tool = folder / "bin/ssh"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {folder}/told\n{text}\n")
+    tool.chmod(0o755)
+    return {"HOME": str(folder), "PATH": f"{tool.parent}:{os.environ['PATH']}"}
+
+
+def test_a_machine_is_audited_through_a_shell_alone(tmp_path):
+    """The real script in a real sh; only the wire between is left out."""
+    env = fake_ssh(tmp_path, "while [ $# -gt 1 ]; do shift; done\nexec sh -c \"$1\"")
+    done = subprocess.run([MESHOPS, "audit", "--host", "beta", "--format", "json", "--rule", "CRON-007,SEC-007,LNX-002"],
+                          env=env, text=True, capture_output=True, timeout=180)
+    assert done.returncode in (0, 1), done.stderr
+    report = json.loads(done.stdout)
+    assert [t["target"] for t in report["targets"]] == ["beta"]
+    assert "beta: audited in" in done.stderr
+    told = (tmp_path / "told").read_text().splitlines()
+    assert "StrictHostKeyChecking=yes" in told and "BatchMode=yes" in told
+    assert told[told.index("--") + 1] == "beta"
+
+
+@pytest.mark.parametrize("text,said", [
+    ("echo 'Host key verification failed.' >&2; exit 255", "accepts no new one"),
+    ("echo 'ada@beta: Permission denied (publickey).' >&2; exit 255", "none of our keys"),
+    ("echo 'This account is currently not available.'; exit 1", "beta"),
+    ("head -c 100 >/dev/null; echo hello; cat >/dev/null & exec sleep 1", "ended too early"),
+])
+def test_a_machine_that_cannot_be_asked_is_told_with_the_remedy(tmp_path, text, said):
+    env = fake_ssh(tmp_path, text)
+    done = subprocess.run([MESHOPS, "audit", "--host", "beta"], env=env, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert said in done.stderr and "→" in done.stderr and done.stdout == ""

@@ -4,6 +4,7 @@ import email
 import email.policy
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -68,6 +69,20 @@ def test_status_without_an_agent_says_how_to_start_one(tmp_path):
     shown = meshops(tmp_path, "--socket", str(tmp_path / "none.sock"), "status")
     assert shown.returncode == 3
     assert "no agent answers" in shown.stderr and "meshops up" in shown.stderr
+
+
+def test_a_node_alone_is_told_that_it_needs_no_mesh(tmp_path):
+    config = tmp_path / "mesh.toml"
+    config.write_text(f'[mesh]\nnode = "alpha"\n[agent]\nstate_dir = "{tmp_path}/state"\n[[node]]\nname = "alpha"\n')
+    shown = meshops(tmp_path, "--config", str(config), "mesh", "init")
+    assert shown.returncode == 3 and "one alone needs no membership" in shown.stderr and "list every node" in shown.stderr
+    config.write_text(config.read_text() + '[[node]]\nname = "beta"\naddress = "10.0.0.2"\n')
+    shown = meshops(tmp_path, "--config", str(config), "mesh", "join")
+    assert shown.returncode == 3 and "cannot reach alpha at 127.0.0.1" in shown.stderr
+    shown = meshops(tmp_path, "--config", str(config), "--format", "json", "mesh", "members")
+    assert shown.returncode == 3 and json.loads(shown.stdout)["code"] in ("serf.no_mesh", "serf.not_permitted")
+    assert not (tmp_path / "state-serf").exists(), "nothing is made before all is known to be good"
+    assert meshops(tmp_path, "mesh").returncode == 2
 
 
 def test_diagnose_names_the_cause_of_a_pasted_log(tmp_path):
@@ -306,12 +321,16 @@ def test_completion_knows_the_commands(tmp_path, shell):
     assert "discover" in script and "--until" in script or "until" in script
     if shell == "bash":
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    if shell == "fish":  # quotes that open are closed, apostrophes in sentences notwithstanding
+        odd = [line for line in script.splitlines() if re.sub(r"\\.", "", line).count("'") % 2]
+        assert not odd
+        assert "\\'" in script
 
 
 class Site:
     """One foreground meshops with one stand-in gateway."""
 
-    def __init__(self, tmp_path, tls=None, **extra):
+    def __init__(self, tmp_path, tls=None, profile="normal", **extra):
         self.tmp = tmp_path
         self.port = free_port()
         self.socket = tmp_path / "agent.sock"
@@ -327,6 +346,7 @@ class Site:
 discover = false
 state_dir = "{tmp_path}/state"
 [limits]
+profile = "{profile}"
 probe_interval = "500ms"
 probe_timeout = "1s"
 backoff_base = "200ms"
@@ -485,10 +505,11 @@ def test_diagnose_of_a_living_gateway_finds_nothing(tmp_path):
 
 
 def test_diagnose_sees_a_configuration_that_does_not_parse(tmp_path):
-    with Site(tmp_path) as site:
-        pid = site.ready()["identity"]["pid"]
+    # Only observed: a healer could have mended it before it is looked at.
+    with Site(tmp_path, profile="observe-only") as site:
+        wait_until("the agent", lambda: site.gateway())
         (tmp_path / "openclaw" / "openclaw.json").write_text('{"gateway": {"mode": "local", "auth": {"token": "dont-show-me"}}, ')
-        os.kill(pid, signal.SIGKILL)
+        site.meshops("start", "main")
         wait_until("refused", lambda: (g := site.gateway()) and (g["last_exit"] or {}).get("code") == 78)
         shown = site.meshops("diagnose", "main")
         assert shown.returncode == 1 and "1. config_schema_invalid" in shown.stdout, shown.stdout
@@ -515,3 +536,41 @@ def test_a_second_agent_on_the_socket_is_refused(tmp_path):
         site.ready()
         second = meshops(tmp_path, "--config", str(tmp_path / "mesh.toml"), "--socket", str(site.socket), "up", "--plain")
         assert second.returncode == 3 and "another" in second.stderr
+
+
+@pytest.mark.parametrize("line", ["", "id\n", "x {}\n", "A" * 9000, "\x00\n"],
+                         ids=["nothing", "command", "unsigned", "long", "nul"])
+def test_remote_answers_what_is_no_request_with_one_line(tmp_path, line):
+    """Whatever stands behind the command, and whatever comes: one answer, and nothing else happens."""
+    said = meshops(tmp_path, "remote", "sh", "-c", "id", "--anything", input=line)
+    answer = json.loads(said.stdout)
+    assert said.stdout.count("\n") == 1 and said.returncode == 3
+    assert answer["schema"] == "meshops.remote-answer/1" and answer["good"] is False
+    assert answer["error"]["code"] == "remote.malformed"
+    assert not list(tmp_path.rglob("healing-*"))
+
+
+def test_it_says_whether_it_could_answer_a_sibling(tmp_path):
+    config = tmp_path / "mesh.toml"
+    config.write_text(f'[agent]\nstate_dir = "{tmp_path}/state"\n')
+    said = meshops(tmp_path, "--config", str(config), "remote", "--ready")
+    assert (said.returncode, said.stdout) == (0, "meshops.remote/1 ready\n")
+    config.write_text("[agent\n")
+    said = meshops(tmp_path, "--config", str(config), "remote", "--ready")
+    assert (said.returncode, said.stdout) == (3, "")
+
+
+def test_a_healing_key_is_made_once_and_shown_by_its_public_part(tmp_path):
+    config = tmp_path / "mesh.toml"
+    config.write_text(f'[agent]\nstate_dir = "{tmp_path}/state"\n')
+    first = meshops(tmp_path, "--config", str(config), "--format", "json", "mesh", "keys")
+    made = json.loads(first.stdout)
+    key = tmp_path / "state/healing_key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert made["healing_key"].startswith("ssh-ed25519 AAAA") and made["healing_key"] in Path(f"{key}.pub").read_text()
+    again = json.loads(meshops(tmp_path, "--config", str(config), "--format", "json", "mesh", "keys").stdout)
+    assert again == made
+    assert "PRIVATE" not in first.stdout + first.stderr
+    key.chmod(0o644)
+    exposed = meshops(tmp_path, "--config", str(config), "mesh", "keys")
+    assert exposed.returncode == 3 and "may be read by others" in exposed.stderr

@@ -1,6 +1,8 @@
 """Files that are huge, binary, cut off or made to hurt: the real binary gives a clear result in bounded time and memory."""
 
+import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -140,3 +142,55 @@ state_dir = "{home}"
     finally:
         agent.terminate()
         agent.wait(30)
+
+
+@pytest.fixture
+def huge_repository(tmp_path):
+    """One GB: a pack of 240 MiB with 2000 commits, 200 MiB of logs that somebody has committed, 5 000 small files, and
+    beside them the image of a disk."""
+    folder = tmp_path / "huge"
+    plain = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    git = ["git", "-c", "core.compression=0", "-c", "core.bigFileThreshold=1m", "-c", "core.fsync=none", "-C", str(folder)]
+    folder.mkdir()
+    subprocess.run([*git, "init", "-q", "-b", "main"], env=os.environ | plain, check=True)
+    noise = os.urandom(MIB - 8)
+    with subprocess.Popen([*git, "fast-import", "--quiet"], env=os.environ | plain, stdin=subprocess.PIPE) as importer:
+        say = importer.stdin.write
+        for blob in range(1, 7):
+            say(b"blob\nmark :%d\ndata %d\n" % (blob, 40 * MIB))
+            for piece in range(40):
+                say(b"%03d %03d\n" % (blob, piece) + noise)     # all of it different, or git would keep it once
+            say(b"\n")
+        for step in range(2000):
+            say(b"commit refs/heads/main\ncommitter Ada <ada@example.org> %d +0000\ndata 10\nfeat: step\n"
+                b"M 100644 :%d images/%d.img\nM 100644 inline step\ndata 5\n%04d\n\n"
+                % (1782555000 + step, step % 6 + 1, step % 6, step))
+    assert importer.returncode == 0
+    index = [f"100644 {subprocess.check_output([*git, 'rev-parse', 'main:step'], text=True).strip()}\t"]
+    (folder / "logs").mkdir()
+    with (folder / "disk.img").open("wb") as image:
+        image.truncate(600 * MIB)
+    for number in range(5):
+        made(folder / f"logs/{number}.log", b"", b"Jun 27 10:15:02 node-1 app[1]: a line of a log that nobody reads\n" * 16000, 40 * MIB)
+        index.append(f"{index[0]}logs/{number}.log")
+    for number in range(5_000):
+        if number % 200 == 0:
+            (folder / f"notes/{number // 200}").mkdir(parents=True)
+        (folder / f"notes/{number // 200}/{number}.yaml").write_text(f"note: {number}\n")
+        index.append(f"{index[0]}notes/{number // 200}/{number}.yaml")
+    # Committed in the middle of a merge, among all the others.
+    (folder / "notes/20/4000.yaml").write_text(f"{'<' * 7} HEAD\na: 1\n{'=' * 7}\na: 2\n{'>' * 7} theirs\n")
+    subprocess.run([*git, "update-index", "--add", "--index-info"], input="\n".join(index[1:]) + "\n", text=True, check=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_repository_of_a_gigabyte_is_audited_in_bounded_time_and_memory(huge_repository, tmp_path):
+    ended = Ended(tmp_path, "audit", str(huge_repository), "--format", "json")
+    ended.bounded(60, 160)
+    report = json.loads(ended.said)
+    assert [f["file"] for f in report["findings"] if f["rule"] == "GIT-005"] == ["notes/20/4000.yaml"]
+    # What it has not read it says, with the reason: no clean bill for logs that nobody looked at.
+    skipped = {skip["what"]: skip["reason"] for skip in report["skipped"]}
+    for number in range(5):
+        assert "too large" in skipped[f"logs/{number}.log"], skipped

@@ -14,10 +14,15 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "mesh/healing_keys.h"
+#include "mesh/remote_session.h"
+#include "mesh/spare_binary.h"
 
 namespace meshops {
 
@@ -28,6 +33,8 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr auto kSocketGroup = "meshops";
+/// Until then it is not known whether this meshops is one that siblings should put back.
+constexpr auto kRanWell = 10min;
 
 /// Texts of others may be broken UTF-8: that is replaced, not thrown about.
 ServedAnswer answer(int status, const Json& body) {
@@ -119,6 +126,11 @@ Status Agent::open_records() {
                                                .incidents = Incidents(mesh_.state_dir / "incidents"),
                                                .tell = {},
                                                .judge = judge_in_child()});
+  if (mesh_.nodes.size() > 1) {
+    lease_ =
+        std::make_unique<mesh::LeaseFile>(mesh::remote_places(mesh_), machine_->clock(), mesh::boot_id());
+    records_->lease = lease_.get();
+  }
   outbox_ = TRY(store::Outbox::open(file));
   sender_ = std::make_unique<alert::Sender>(mesh_.alerts, *outbox_, machine_->net(), machine_->clock(),
                                             loop_.get_executor());
@@ -127,6 +139,53 @@ Status Agent::open_records() {
   };
   asio::co_spawn(loop_, sender_->run(), asio::detached);
   return ok();
+}
+
+void Agent::watch_secrets() {
+  if (!mesh_.audit.secret_watch) return;
+  // Only root may be told what others do; `meshops up` has other work.
+  if (::geteuid() != 0) return log::debug("secrets.watch", "who reads the secrets is recorded by root only");
+  auto self = machine_->host().process(::getpid()).value_or(ProcessInfo{.pid = ::getpid()});
+  secret_watch_ =
+      std::make_unique<SecretWatch>(mesh_.state_dir, self, machine_->clock(), loop_.get_executor(),
+                                    secrets_in_child(mesh_), fanotify_watch);
+  asio::co_spawn(loop_, secret_watch_->run(), asio::detached);
+}
+
+/// A plan of one node has none; and without root there is no Serf that could be asked.
+void Agent::meet_siblings() {
+  if (mode_ != Mode::daemon || mesh_.nodes.size() < 2 || ::geteuid() != 0) return;
+  auto running = [this] {
+    std::vector<GatewaySpec> specs;
+    for (const auto& keeper : keepers_)
+      if (keeper->running()) specs.push_back(keeper->spec());
+    return specs;
+  };
+  siblings_ = std::make_unique<Siblings>(
+      mesh_, *machine_, *records_, Siblings::Home{.word = [this] { return own_word(); }, .running = running});
+  asio::co_spawn(loop_, siblings_->run(), asio::detached);
+}
+
+/// What the peers are told of this node once a second.
+mesh::Word Agent::own_word() const {
+  mesh::Word word{.gateways = mesh::Gateways::well};
+  std::size_t paused = 0;
+  for (const auto& keeper : keepers_) {
+    if (keeper->paused()) {
+      ++paused;
+      continue;
+    }
+    auto sight = keeper->sight();
+    if (!sight.wanted) continue;
+    auto ladder = keeper->ladder();
+    bool told = ladder == heal::Ladder::State::told;
+    word.heals_itself = word.heals_itself || (ladder != heal::Ladder::State::well && !told);
+    if (sight.trouble == heal::Trouble::none || sight.starting) continue;
+    if (!told) word.gateways = mesh::Gateways::ill;
+    if (told && word.gateways == mesh::Gateways::well) word.gateways = mesh::Gateways::given_up;
+  }
+  word.paused = paused > 0 && paused == keepers_.size();
+  return word;
 }
 
 Status Agent::run() {
@@ -146,8 +205,13 @@ Status Agent::run() {
       };
   signals.async_wait(on_signal);
   asio::co_spawn(loop_, begin(), asio::detached);
-  if (mode_ == Mode::daemon) asio::co_spawn(loop_, watchdog(), asio::detached);
+  if (mode_ == Mode::daemon) {
+    asio::co_spawn(loop_, watchdog(), asio::detached);
+    asio::co_spawn(loop_, keep_spare(), asio::detached);
+  }
   loop_.run();
+  secret_watch_.reset();
+  siblings_.reset();
   keepers_.clear();
   server_.reset();
   return ok();
@@ -160,6 +224,8 @@ asio::awaitable<void> Agent::begin() {
   log::info("agent.up", fmt::format("meshops {} keeps {} gateway{} on {}", MESHOPS_VERSION, keepers_.size(),
                                     keepers_.size() == 1 ? "" : "s", mesh_.node));
   if (mode_ == Mode::daemon) ::sd_notify(0, "READY=1");
+  watch_secrets();
+  meet_siblings();
   // What start-up needed (configuration, discovery) goes back to the system: the agent stays for months.
   ::malloc_trim(0);
 }
@@ -202,6 +268,20 @@ asio::awaitable<void> Agent::find_more() {
   }
 }
 
+/// What has run well is what a sibling may put back. In a thread of its own: some MiB are read and written.
+asio::awaitable<void> Agent::keep_spare() {
+  if (::geteuid() != 0 || mesh::healers_of(mesh_).empty()) co_return;
+  co_await pause(kRanWell);
+  std::thread([state = mesh_.state_dir] {
+    std::error_code failed;
+    auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
+    // One that was replaced on the disk meanwhile has not run yet: the next start of the agent sees to it.
+    if (failed || program.string().ends_with(" (deleted)")) return;
+    if (auto kept = mesh::SpareBinary(state).keep("/proc/self/exe", program); !kept)
+      log::warn("agent.spare", kept.error().text());
+  }).detach();
+}
+
 asio::awaitable<void> Agent::watchdog() {
   std::uint64_t microseconds = 0;
   if (::sd_watchdog_enabled(0, &microseconds) <= 0) co_return;
@@ -228,6 +308,7 @@ void Agent::request_stop() {
 }
 
 asio::awaitable<void> Agent::leave() {
+  if (secret_watch_) secret_watch_->save();
   if (mode_ == Mode::daemon) {
     ::sd_notify(0, "STOPPING=1");
   } else {
@@ -247,10 +328,18 @@ Json Agent::status() const {
                  {"version", MESHOPS_VERSION},
                  {"since", iso8601(since_)}}},
                {"gateways", gateways}};
+  if (siblings_) {
+    auto trouble = siblings_->trouble();
+    node["mesh"] = {{"member", trouble.empty()}, {"trouble", trouble}};
+  }
+  Json nodes = Json::array({node});
+  // Also while the mesh is split: what this node knows, and how old it is.
+  if (siblings_)
+    for (auto& other : siblings_->status()) nodes.push_back(std::move(other));
   return {{"schema", "meshops.status/1"},
           {"generated_at", iso8601(machine_->clock().wall())},
           {"mesh", mesh_.name},
-          {"nodes", Json::array({node})}};
+          {"nodes", std::move(nodes)}};
 }
 
 asio::awaitable<ServedAnswer> Agent::serve(ServedRequest request) {
@@ -262,6 +351,11 @@ asio::awaitable<ServedAnswer> Agent::serve(ServedRequest request) {
     co_return co_await serve_undo(std::move(entry), std::move(request));
   }
   if (path == "/v1/status" && request.method == "GET") co_return answer(200, status());
+  constexpr std::string_view kNodes = "/v1/nodes/", kHeal = "/heal";
+  if (path.starts_with(kNodes) && path.ends_with(kHeal)) {
+    auto node = path.substr(kNodes.size(), path.size() - kNodes.size() - kHeal.size());
+    co_return co_await serve_node(std::move(node), std::move(request));
+  }
   constexpr std::string_view kGateways = "/v1/gateways/";
   if (path.starts_with(kGateways)) {
     auto parts = split(std::string_view(path).substr(kGateways.size()), '/');
@@ -278,6 +372,25 @@ Keeper* Agent::keeper(std::string_view name) const {
   for (const auto& kept : keepers_)
     if (kept->spec().name == name) return kept.get();
   return nullptr;
+}
+
+/// GET: what would be done about another node; POST: it is done.
+asio::awaitable<ServedAnswer> Agent::serve_node(std::string node, ServedRequest request) {
+  if (!may_order(request.peer)) co_return refuse(403, forbidden(request.peer, "heal another node"));
+  if (!siblings_ || !siblings_->knows(node))
+    co_return refuse(404, error(GatewayCode::not_found, "there is no other node {} in this mesh", quote(node))
+                              .hint("see which there are: meshops status"));
+  if (request.method == "GET") {
+    auto plan = co_await siblings_->rehearse(node);
+    if (!plan) co_return refuse(500, plan.error());
+    co_return answer(200, *plan);
+  }
+  if (request.method != "POST") co_return refuse(405, error(GatewayCode::not_supported, "heal needs POST"));
+  log::info("person.order", fmt::format("user {} asks to heal node {}", request.peer.uid, node));
+  auto said = siblings_->person_asks(node, fmt::format("user {}", request.peer.uid));
+  if (!said) co_return refuse(409, said.error());
+  co_return answer(202,
+                   {{"schema", "meshops.order/1"}, {"node", node}, {"order", "heal"}, {"answer", *said}});
 }
 
 ServedAnswer Agent::serve_ledger(const ServedRequest& request) const {
@@ -307,6 +420,11 @@ asio::awaitable<ServedAnswer> Agent::serve_undo(std::string entry, ServedRequest
       id ? ledger_->get(*id)
          : Result<store::Entry>(fail(GatewayCode::not_found, "{} is no number of an entry", quote(entry)));
   if (!recorded) co_return refuse(404, recorded.error());
+  if (constexpr std::string_view kNode = "node "; recorded->gateway.starts_with(kNode)) {
+    auto node = recorded->gateway.substr(kNode.size());
+    co_return refuse(409, error(GatewayCode::not_supported, "that was done on node {}, not here", node)
+                              .hint("what it changed stands in its own ledger; on {}: meshops ledger", node));
+  }
   auto* of = keeper(recorded->gateway);
   if (of == nullptr)
     co_return refuse(404,
@@ -316,6 +434,22 @@ asio::awaitable<ServedAnswer> Agent::serve_undo(std::string entry, ServedRequest
   auto done = co_await of->healer().take_back(*id, fmt::format("user {}", request.peer.uid));
   if (!done) co_return refuse(409, done.error());
   co_return answer(200, {{"schema", "meshops.undo/1"}, {"entry", *id}, {"gateway", gateway}});
+}
+
+/// `meshops remote` says for whom it asks, and under which lease: {"healer", "fence"}. A person says nothing.
+Status Agent::asked_by_sibling(const ServedRequest& request) {
+  auto json = nlohmann::json::parse(request.body, nullptr, false);
+  if (!json.is_object() || !json["healer"].is_string()) return ok();
+  if (request.peer.uid != 0 && request.peer.uid != ::geteuid())
+    return fail(forbidden(request.peer, "ask for a sibling"));
+  auto healer = json["healer"].get<std::string>();
+  auto fence = json["fence"].is_number_unsigned() ? json["fence"].get<std::uint64_t>() : 0;
+  if (!lease_) return fail(GatewayCode::not_supported, "this node has no siblings");
+  CHECK_OK(lease_->holds(healer, fence));
+  records_->asked_by = healer;
+  records_->asked_under = fence;
+  log::info("sibling.order", fmt::format("node {} asks to heal, under lease {}", printable(healer), fence));
+  return ok();
 }
 
 asio::awaitable<ServedAnswer> Agent::serve_gateway(std::string name, std::string verb,
@@ -381,6 +515,7 @@ asio::awaitable<ServedAnswer> Agent::serve_gateway(std::string name, std::string
     done = keeper->person_pauses(std::move(why), length);
   }
   if (verb == "heal") {
+    if (auto sibling = asked_by_sibling(request); !sibling) co_return refuse(409, sibling.error());
     auto said = keeper->healer().person_asks();
     if (!said) co_return refuse(409, said.error());
     co_return answer(202,

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "agent/keeper.h"
+#include "agent/secret_watch.h"
+#include "agent/siblings.h"
 #include "alert/sender.h"
 #include "config/mesh.h"
 #include "gateway/gateway.h"
@@ -42,14 +44,20 @@ class Agent {
   boost::asio::awaitable<void> begin();
   boost::asio::awaitable<void> find_more();
   boost::asio::awaitable<void> watchdog();
+  boost::asio::awaitable<void> keep_spare();
   boost::asio::awaitable<void> repeat(Duration period, std::function<void()> call);
   boost::asio::awaitable<void> leave();
   boost::asio::awaitable<ServedAnswer> serve(ServedRequest request);
   boost::asio::awaitable<ServedAnswer> serve_gateway(std::string name, std::string verb,
                                                      ServedRequest request);
+  boost::asio::awaitable<ServedAnswer> serve_node(std::string node, ServedRequest request);
   ServedAnswer serve_ledger(const ServedRequest& request) const;
   boost::asio::awaitable<ServedAnswer> serve_undo(std::string entry, ServedRequest request);
+  Status asked_by_sibling(const ServedRequest& request);
   Status open_records();
+  void watch_secrets();
+  void meet_siblings();
+  mesh::Word own_word() const;
   Keeper* keeper(std::string_view name) const;
   bool shares_state(const GatewaySpec& listed, const Discovered& found) const;
   void keep(GatewaySpec spec);
@@ -61,10 +69,13 @@ class Agent {
   std::unique_ptr<UnixServer> server_;
   std::unique_ptr<store::Ledger> ledger_;
   std::unique_ptr<store::Kept> kept_;
+  std::unique_ptr<mesh::LeaseFile> lease_;
   std::unique_ptr<store::Outbox> outbox_;
   std::unique_ptr<alert::Sender> sender_;
   std::unique_ptr<Records> records_;
   std::vector<std::unique_ptr<Keeper>> keepers_;
+  std::unique_ptr<SecretWatch> secret_watch_;
+  std::unique_ptr<Siblings> siblings_;
   WallTime since_{};
   bool leaving_ = false;
 };

@@ -70,8 +70,10 @@ void Healer::saw() {
     bedside_.release(true, "it had been started before it was mended");
     return;
   }
+  if (sight.trouble != Trouble::none && !may_begin()) return;
   auto step = ladder_.see(machine_.clock().now(), sight);
   if (step.act == Step::Act::none) {
+    keep_lease();
     if (sight.trouble == Trouble::none && !sight.starting && sight.wanted) swaps_back();
     return;
   }
@@ -88,6 +90,36 @@ asio::awaitable<void> Healer::carry(Step step) {
   }
   busy_ = false;
   keep_starts();
+  keep_lease();
+}
+
+/// Nothing new while a sibling heals this node, unless it asked for this. What is under way goes on: it had
+/// shut the sibling out.
+Status Healer::may_begin() {
+  if (records_.lease == nullptr || !ladder_.idle()) return ok();
+  const auto& name = bedside_.spec().name;
+  auto begun = records_.lease->begin_own(name, "looks for the cause", records_.asked_under);
+  if (!begun && !std::exchange(kept_out_, true))
+    log::info("heal.kept_out", fmt::format("{}: {}", name, begun.error().text()), {{"gateway", name}});
+  if (begun) kept_out_ = false;
+  return begun;
+}
+
+/// Says what it is at to siblings that would take the lease, or lets them.
+void Healer::keep_lease() {
+  if (records_.lease == nullptr) return;
+  const auto& name = bedside_.spec().name;
+  if (ladder_.idle())
+    records_.lease->end_own(name);
+  else
+    (void)records_.lease->begin_own(name, ladder_.summary(machine_.clock().now()), records_.asked_under);
+}
+
+/// For the ledger: on whose word it treats.
+std::string Healer::by() const {
+  bool asked = records_.lease != nullptr && records_.asked_under != 0 &&
+               records_.lease->holds(records_.asked_by, records_.asked_under).has_value();
+  return asked ? "node " + records_.asked_by : "meshops";
 }
 
 /// What the gateway starts from is held still for as long as the ladder is at it.
@@ -124,7 +156,10 @@ asio::awaitable<Step> Healer::one(Step step) {
       settle(store::Verdict::helped, step.why);
       write_incident(step.why);
       since_.reset();
-      if (ladder_.state() == heal::Ladder::State::well) incident_.clear();
+      if (ladder_.state() != heal::Ladder::State::well) break;
+      incident_.clear();
+      if (std::exchange(told_, false))
+        tell(alert::Alert::Kind::recovered, fmt::format("{} is well again: {}", name, step.why));
       break;
     case Step::Act::close:
       settle(store::Verdict::interrupted, step.why + "; what was done stays");
@@ -204,7 +239,7 @@ asio::awaitable<Step> Healer::treat(const Step& step) {
                              .sentence = chosen.treatment.sentence,
                              .evidence = evidence.dump(-1, ' ', false, Json::error_handler_t::replace),
                              .incident = incident_,
-                             .by = "meshops",
+                             .by = by(),
                              .began = *since_});
   if (!entry) {
     log::error("heal.ledger", entry.error().text(), {{"gateway", name}});
@@ -304,8 +339,12 @@ Result<std::string> Healer::person_asks() {
                     .hint("start it: meshops start {}", bedside_.spec().name));
   if (sight.trouble == Trouble::none) return std::string("nothing to heal: " + bedside_.summary());
   if (sight.starting) return std::string("it is left to start: " + bedside_.summary());
+  CHECK_OK(may_begin());
   auto step = ladder_.person_asks(sight);
-  if (step.act == Step::Act::none) return "it is at it: " + ladder_.summary(machine_.clock().now());
+  if (step.act == Step::Act::none) {
+    keep_lease();
+    return "it is at it: " + ladder_.summary(machine_.clock().now());
+  }
   busy_ = true;
   asio::co_spawn(machine_.executor(), carry(std::move(step)), asio::detached);
   return std::string("it looks for the cause");

@@ -20,6 +20,7 @@
 #include "heal/ladder.h"
 #include "heal/remedy.h"
 #include "heal/surgeon.h"
+#include "mesh/lease_file.h"
 
 namespace meshops {
 
@@ -30,6 +31,11 @@ struct Records {
   Incidents incidents;
   std::function<void(alert::Alert)> tell;
   Judge judge;
+  /// Who heals here now; null: this node has no siblings.
+  mesh::LeaseFile* lease = nullptr;
+  /// The sibling that asked for healing, and the number of the lease under which it did.
+  std::string asked_by = {};
+  std::uint64_t asked_under = 0;
 };
 
 /// A fault that a standing check found on a gateway that runs: its cause is known.
@@ -61,6 +67,7 @@ class Healer {
   /// After every look and event; goes on by itself when there is something to do.
   void saw();
   void pause(bool on) { ladder_.pause(on); }
+  heal::Ladder::State state() const { return ladder_.state(); }
   /// Held while it works on what the gateway starts from.
   bool at_work() const { return busy_; }
   /// The worst first; the first that something can be done about, or that is grave, is what it sees.
@@ -107,6 +114,9 @@ class Healer {
   void tell(alert::Alert::Kind kind, const std::string& headline);
   void write_incident(std::string_view outcome);
   void keep_starts();
+  Status may_begin();
+  void keep_lease();
+  std::string by() const;
   void swaps_back();
 
   Bedside& bedside_;
@@ -128,6 +138,7 @@ class Healer {
   unsigned looks_ = 0;
   std::vector<std::int64_t> incident_entries_;
   bool told_ = false;
+  bool kept_out_ = false;  // by a sibling's lease
   bool busy_ = false;
   bool held_ = false;
   bool starts_next_ = false;

@@ -41,7 +41,7 @@ asio::awaitable<void> Healer::take_over() {
   if (auto recent =
           records_.ledger.list({.gateway = bedside_.spec().name, .since = wall - 24h, .at_most = 100}))
     for (const auto& e : *recent) {
-      if (e.began >= wall - 1h && !e.steps.empty() && e.by == "meshops")
+      if (e.began >= wall - 1h && !e.steps.empty() && (e.by == "meshops" || e.by.starts_with("node ")))
         ladder_.remember_treatment(now - std::clamp<Duration>(wall - e.began, 0s, 1h), e.cause, e.remedy);
       if (auto at = taken_back_at(e); at && !swap_) swap_ = {e.id, *at};
     }

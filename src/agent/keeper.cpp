@@ -65,16 +65,22 @@ std::string to_json(const Remembered& known) {
 }
 
 namespace {
+std::filesystem::path memory_path(const std::filesystem::path& state_dir, const std::string& gateway) {
+  return state_dir / "gateways" / gateway / "memory.json";
+}
+}  // namespace
+
+Remembered read_remembered(const std::filesystem::path& state_dir, const std::string& gateway) {
+  auto text = read_file(memory_path(state_dir, gateway), 64U << 10);
+  return text ? parse_remembered(*text) : Remembered{};
+}
+
+namespace {
 constexpr auto kFullLookEvery = 1min;
 constexpr auto kLogLookEvery = 15s;
 
 std::filesystem::path memory_path(Machine& machine, const GatewaySpec& spec) {
-  return machine.state_dir() / "gateways" / spec.name / "memory.json";
-}
-
-Remembered read_remembered(Machine& machine, const GatewaySpec& spec) {
-  auto text = read_file(memory_path(machine, spec), 64U << 10);
-  return text ? parse_remembered(*text) : Remembered{};
+  return memory_path(machine.state_dir(), spec.name);
 }
 
 Supervision::Rules rules_for(const Mesh& mesh, const Adapter& adapter) {
@@ -90,7 +96,7 @@ Supervision::Rules rules_for(const Mesh& mesh, const Adapter& adapter) {
 }  // namespace
 
 Keeper::Keeper(const GatewaySpec& spec, const Mesh& mesh, Machine& machine, Records& records)
-    : Keeper(spec, mesh, machine, records, read_remembered(machine, spec)) {}
+    : Keeper(spec, mesh, machine, records, read_remembered(machine.state_dir(), spec.name)) {}
 
 Keeper::Keeper(GatewaySpec spec, const Mesh& mesh, Machine& machine, Records& records, Remembered remembered)
     : spec_(std::move(spec)),

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -28,6 +29,8 @@ struct Remembered {
 };
 Remembered parse_remembered(std::string_view json);
 std::string to_json(const Remembered& remembered);
+/// What an agent with this state directory has kept of a gateway; the defaults if there is nothing.
+Remembered read_remembered(const std::filesystem::path& state_dir, const std::string& gateway);
 
 class Keeper final : public Bedside {
  public:
@@ -46,6 +49,9 @@ class Keeper final : public Bedside {
   Phase phase() const { return supervision_.phase(); }
   std::string summary() const override;
   Healer& healer() { return healer_; }
+  heal::Ladder::State ladder() const { return healer_.state(); }
+  /// By a person.
+  bool paused() const { return !pause_why_.empty(); }
   /// One element of `gateways` of meshops.status/1.
   nlohmann::ordered_json status() const;
 

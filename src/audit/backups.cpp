@@ -145,8 +145,18 @@ std::optional<Shape> shape_of(const std::string& tool, const Argv& argv, const s
     out.target = all[2];
     out.object_store = out.target.find(':') != std::string::npos;
   } else if (tool == "duplicity" || tool == "duply") {
-    auto all = plain_words(argv, 1, "--exclude --include --encrypt-key --full-if-older-than");
-    if (all.size() < 2 || all[0] == "restore" || all[0].starts_with("remove") || all[0] == "verify")
+    // The old way of saying what shall be done; what it copies stands before where it copies to.
+    if (has("--list-current-files") || has("--file-to-restore") || has("--verify") ||
+        has("--collection-status"))
+      return std::nullopt;
+    auto all =
+        plain_words(argv, 1,
+                    "--exclude --include --encrypt-key --full-if-older-than --ssh-command --scp-command "
+                    "--sftp-command --ssh-options --verbosity --remove-older-than --exclude-filelist "
+                    "--include-filelist --exclude-globbing-filelist --include-globbing-filelist");
+    if (all.size() < 2 || all[0] == "cleanup" || all[0] == "list-current-files" ||
+        all[0] == "collection-status" || all[0] == "restore" || all[0].starts_with("remove") ||
+        all[0] == "verify")
       return std::nullopt;
     out.target = all.back();
     out.sources = {all[all.size() - 2]};

@@ -232,45 +232,6 @@ DockerFiles DockerFiles::gather(const Site& site) {
   return out;
 }
 
-ComposeValue ComposeService::find(std::string_view wanted) const {
-  if (auto own = value.at(wanted); own && own.kind() != yaml::Kind::null) return {file, own};
-  for (const auto& base : extended)
-    if (auto found = base.value.at(wanted); found && found.kind() != yaml::Kind::null)
-      return {base.file, found};
-  return {};
-}
-
-ComposeValue ComposeService::effective(std::string_view wanted) const {
-  for (const auto& over : overlays)
-    if (auto found = over.value.at(wanted); found && found.kind() != yaml::Kind::null)
-      return {over.file, found};
-  return find(wanted);
-}
-
-ComposeValue ComposeService::effective(std::string_view wanted, std::string_view inner,
-                                       std::string_view innermost, std::string_view last) const {
-  auto below = [&](const ComposeFile* in, const yaml::Value& from) -> ComposeValue {
-    auto found = from.at(wanted).at(inner);
-    if (!innermost.empty()) found = found.at(innermost);
-    if (!last.empty()) found = found.at(last);
-    return {in, found};
-  };
-  for (const auto& over : overlays)
-    if (auto found = below(over.file, over.value)) return found;
-  if (auto found = below(file, value)) return found;
-  for (const auto& base : extended)
-    if (auto found = below(base.file, base.value)) return found;
-  return {};
-}
-
-bool ComposeService::whole() const { return find("image") || find("build"); }
-
-std::optional<compose::Expanded> ComposeService::image() const {
-  auto found = find("image");
-  if (!found.value.is_scalar()) return std::nullopt;
-  return compose::interpolate(found.value.text(), found.file->variables);
-}
-
 std::vector<std::string> EngineRun::values(std::string_view name, std::string_view short_name) const {
   std::vector<std::string> out;
   for (std::size_t i = 1; i < words.size(); ++i) {

@@ -35,6 +35,17 @@ struct ComposeValue {
   explicit operator bool() const { return static_cast<bool>(value) && value.kind() != yaml::Kind::null; }
 };
 
+/// A piece of a list or a mapping, with the file that brought it.
+template <class Piece>
+struct FromFile {
+  const ComposeFile* file = nullptr;
+  Piece piece;
+  /// Its text with the variables of that file replaced.
+  std::string text(std::string_view written) const {
+    return compose::interpolate(written, file->variables).text;
+  }
+};
+
 struct ComposeService {
   std::string name;
   const ComposeFile* file = nullptr;
@@ -44,15 +55,26 @@ struct ComposeService {
 
   /// As this file has it: own, merged and extended; null values are none.
   ComposeValue find(std::string_view key) const;
-  /// The same, with what overlays say first.
-  ComposeValue effective(std::string_view key) const;
-  /// Below `deploy` and the like: each step as effective() finds it.
-  ComposeValue effective(std::string_view key, std::string_view inner, std::string_view innermost = {},
+  /// The same, with what overlays say first; each step of the path as Compose lays mappings over one another,
+  /// with !reset and !override. A log driver of its own takes nothing from another one's options.
+  ComposeValue effective(std::string_view key, std::string_view inner = {}, std::string_view innermost = {},
                          std::string_view last = {}) const;
+  /// Of a scalar that effective() finds, with its variables replaced; nothing if there is none.
+  std::optional<compose::Expanded> text(std::string_view key, std::string_view inner = {}) const;
+  /// What all layers say together, as Compose does it: variables by their names, mounts by where they go,
+  /// ports and lists each once.
+  std::vector<FromFile<compose::Env>> environment() const;
+  std::vector<FromFile<compose::Mount>> mounts() const;
+  std::vector<FromFile<compose::Port>> ports() const;
+  std::vector<ComposeValue> list(std::string_view key) const;
   /// Has an image or a build: it is a service, and not only a piece to lay over one.
   bool whole() const;
   /// The image with its variables replaced; nothing if there is none.
   std::optional<compose::Expanded> image() const;
+
+ private:
+  /// The layers' values at a path, the strongest first.
+  std::vector<ComposeValue> layers(std::initializer_list<std::string_view> path) const;
 };
 
 struct EngineConfig {

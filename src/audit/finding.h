@@ -40,6 +40,7 @@ struct FileChange {
 struct Order {
   std::vector<std::string> run;
   std::vector<std::string> back;
+  bool operator==(const Order&) const = default;
 };
 struct Mend {
   std::vector<FileChange> files;
@@ -61,9 +62,11 @@ struct Finding {
   /// What the finding is about, beside rule and file, as it stays when lines move: a key, a unit, a port.
   std::string about;
   std::optional<Mend> mend;
-  std::string fingerprint;  // the runner's
+  std::string fingerprint;       // the runner's
+  std::size_t utf16_column = 0;  // the runner's: at.column as editors and SARIF count, from 1; 0: not known
   /// The reason of the suppression that covers it; nothing: it counts.
   std::optional<std::string> allowed;
+  bool allowed_elsewhere = false;  // by mesh.toml, and not by a comment in the file
 };
 
 /// What could not be looked at, and why: never a pass.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "audit/gateway_seat.h"
 #include "audit/units.h"
 #include "base/text.h"
 #include "gateway/gateway.h"
@@ -16,22 +17,6 @@ namespace {
 constexpr std::size_t kMostConfig = 4U << 20;  // as the gateway room reads it
 constexpr std::size_t kMostEnv = 1U << 20;
 constexpr std::string_view kNameLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-
-/// NAME=value lines of a .env or an EnvironmentFile=.
-std::map<std::string, std::string> parse_env(std::string_view text) {
-  std::map<std::string, std::string> out;
-  for (auto line : split(text, '\n')) {
-    line = trim(line);
-    if (line.starts_with("export ")) line = trim(line.substr(7));
-    auto equals = line.find('=');
-    if (line.starts_with('#') || line.starts_with(';') || equals == std::string_view::npos) continue;
-    auto value = trim(line.substr(equals + 1));
-    if (value.size() >= 2 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0])
-      value = value.substr(1, value.size() - 2);
-    out.insert_or_assign(std::string(trim(line.substr(0, equals))), std::string(value));
-  }
-  return out;
-}
 
 /// Names of ${NAME} in a text; $${NAME} is an escape.
 std::vector<std::string> references_in(std::string_view text) {
@@ -61,6 +46,13 @@ bool is_bare_reference(std::string_view text) {
 }  // namespace
 
 bool GatewayConfig::blank() const { return trim(text).empty(); }
+
+std::string GatewayConfig::full_model(const std::string& reference) const {
+  if (reference.find('/') != reference.npos) return reference;
+  for (const auto& member : root().find("agents", "defaults", "models").members())
+    if (member.value.at("alias").as_string() == reference) return member.key;
+  return reference;
+}
 
 std::vector<std::string> variables_in(const json5::Value& value) {
   if (auto text = value.as_string()) {
@@ -123,6 +115,8 @@ class ConfigGatherer {
     spec.name = unit.name;
     spec.unit = unit.name;
     spec.runtime = unit.of_user ? RuntimeKind::systemd_user : RuntimeKind::systemd_system;
+    for (const auto& known : site_.mesh().gateways_of(site_.mesh().node))
+      if (known.unit == spec.unit && known.runtime == spec.runtime) spec.name = known.name;
     spec.user = unit.of_user ? unit.owner->name : unit.file.value("Service", "User").value_or("");
     spec.working_dir = unit.file.value("Service", "WorkingDirectory").value_or("");
     for (const auto& command : commands)
@@ -153,7 +147,7 @@ class ConfigGatherer {
       if (line.starts_with('-')) line.erase(0, 1);
       auto path = systemd::expand(line, specifiers);
       if (auto bytes = site_.host().read(path, kMostEnv))
-        for (auto& [name, value] : parse_env(*bytes)) environment.insert_or_assign(name, value);
+        for (auto& [name, value] : parse_environment_file(*bytes)) environment.insert_or_assign(name, value);
     }
     return {environment.begin(), environment.end()};
   }
@@ -181,7 +175,7 @@ class ConfigGatherer {
       if (example) continue;
       out_.shows_environment_ = true;
       if (auto bytes = site_.host().read(file->path, kMostEnv))
-        for (const auto& [variable, value] : parse_env(*bytes))
+        for (const auto& [variable, value] : parse_environment_file(*bytes))
           if (!value.empty()) out_.set_[variable] = true;
     }
     for (const auto* unit : site_.facts<Units>().gateways()) {
@@ -218,7 +212,7 @@ class ConfigGatherer {
     of_process(config);
     for (auto folder = config.path.parent_path();; folder = folder.parent_path()) {
       if (auto env = site_.host().read(folder / ".env", kMostEnv))
-        for (const auto& [name, value] : parse_env(*env)) give(name, value);
+        for (const auto& [name, value] : parse_environment_file(*env)) give(name, value);
       // In a repo one .env at its top serves all below it.
       if (!site_.repo() || !folder.has_relative_path()) break;
     }

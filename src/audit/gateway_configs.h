@@ -42,6 +42,8 @@ struct GatewayConfig {
   /// The text with its ${VARIABLES} filled in, or what a reference {source: "env"} or "$NAME" gives. Nothing
   /// if one of them is not known here, or if it is another kind of reference.
   std::optional<std::string> secret(const json5::Value& value) const;
+  /// "openrouter/qwen/qwen3:free" as it is; an alias of agents.defaults.models is looked up.
+  std::string full_model(const std::string& reference) const;
 };
 /// The variables that a value needs, in order: those of "${A}-${B}", "$A", {source: "env", id: "A"}.
 std::vector<std::string> variables_in(const json5::Value& value);

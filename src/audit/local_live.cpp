@@ -7,8 +7,8 @@
 #include <boost/asio/io_context.hpp>
 #include <map>
 #include <mutex>
-#include <nlohmann/json.hpp>
 
+#include "audit/live_answers.h"
 #include "audit/local_peers.h"
 #include "audit/site.h"
 #include "host/host.h"
@@ -22,20 +22,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kToolLimit = std::chrono::seconds(10);
-constexpr std::size_t kMostContainers = 200;
-
-asio::awaitable<Result<std::vector<UnitState>>> ask_manager(Services& services) {
-  auto names = co_await services.list("*.service");
-  if (!names) co_return fail(names.error());
-  std::vector<UnitState> units;
-  for (auto& name : *names) {
-    // A template has no state of its own.
-    if (name.find("@.") != std::string::npos) continue;
-    auto unit = co_await services.unit(name);
-    if (unit) units.push_back(std::move(*unit));
-  }
-  co_return units;
-}
 
 Result<std::string> tool(std::vector<std::string> argv) {
   RunOptions options{.environment = tool_environment(), .limit = kToolLimit};
@@ -60,41 +46,8 @@ Result<std::string> engine(const std::string& target) {
   if (!answer && answer.error().is("net.no_socket"))
     return fail(error(AuditCode::not_here, "no container engine runs here").because(answer.error()));
   if (!answer) return fail(answer.error());
-  if (answer->status != 200)
-    return fail(AuditCode::io, "the engine answered {} to {}", answer->status, target);
+  CHECK_OK(engine_agreed(answer->status, target));
   return std::move(answer->body);
-}
-
-Result<std::string> containers() {
-  auto list = nlohmann::json::parse(TRY(engine("/containers/json")), nullptr, false);
-  if (!list.is_array()) return fail(AuditCode::io, "the engine's list of containers cannot be read");
-  auto all = nlohmann::json::array();
-  for (const auto& one : list) {
-    if (all.size() >= kMostContainers || !one.is_object() || !one.contains("Id") || !one["Id"].is_string())
-      continue;
-    auto detail = engine("/containers/" + one["Id"].get<std::string>() + "/json");
-    if (!detail) continue;  // it has ended meanwhile
-    all.push_back(nlohmann::json::parse(*detail, nullptr, false));
-  }
-  return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-/// Of the images of running containers, each once.
-Result<std::string> image_history() {
-  auto list = nlohmann::json::parse(TRY(engine("/containers/json")), nullptr, false);
-  if (!list.is_array()) return fail(AuditCode::io, "the engine's list of containers cannot be read");
-  std::map<std::string, std::string> names;  // by id
-  for (const auto& one : list)
-    if (one.is_object() && names.size() < kMostContainers)
-      names.try_emplace(one.value("ImageID", ""), one.value("Image", ""));
-  names.erase("");
-  auto all = nlohmann::json::array();
-  for (const auto& [id, name] : names) {
-    auto history = engine("/images/" + id + "/history");
-    if (!history) continue;  // it has been removed meanwhile
-    all.push_back({{"Image", name}, {"History", nlohmann::json::parse(*history, nullptr, false)}});
-  }
-  return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Result<std::string> reserved_blocks() {
@@ -103,40 +56,27 @@ Result<std::string> reserved_blocks() {
   for (const auto& system : TRY(host->file_systems())) {
     struct statvfs state{};
     if (!system.device.starts_with("/dev/") || ::statvfs(system.mount_point.c_str(), &state) != 0) continue;
-    out += fmt::format("{} {} {} {}\n", system.mount_point, state.f_blocks, state.f_bfree - state.f_bavail,
-                       state.f_frsize);
+    out += reserved_line(system.mount_point, state.f_blocks, state.f_bfree - state.f_bavail, state.f_frsize);
   }
   return out;
 }
 
 Result<std::string> answer(Question question, const Mesh& mesh) {
+  if (auto argv = tool_for(question); !argv.empty()) return tool(std::move(argv));
   switch (question) {
-    case Question::sshd_effective:
-      return tool({"sshd", "-T"});
-    case Question::firewall_nft:
-      return tool({"nft", "-j", "list", "ruleset"});
-    case Question::firewall_iptables:
-      return tool({"iptables-save"});
-    case Question::bans:
-      return tool({"fail2ban-client", "banned"});
     case Question::containers:
-      return containers();
     case Question::engine_usage:
-      return engine("/system/df");
     case Question::engine_info:
-      return engine("/info");
-    case Question::packages:
-      return tool({"dpkg-query", "-W"});
     case Question::image_history:
-      return image_history();
+      return ask_engine(question, engine);
     case Question::peers:
       return ask_peers(mesh);
     case Question::resolvers:
       return ask_resolvers(mesh);
-    case Question::clock:
-      return tool({"timedatectl", "show"});
     case Question::reserved_blocks:
       return reserved_blocks();
+    default:
+      break;
   }
   return fail(AuditCode::io, "nobody knows how to ask for that");
 }
@@ -178,7 +118,8 @@ class LocalLive final : public Live {
     auto services = TRY(connect_services(loop.get_executor(), manager));
     std::optional<Result<std::vector<UnitState>>> result;
     asio::co_spawn(
-        loop, [&]() -> asio::awaitable<void> { result = co_await ask_manager(*services); }, asio::detached);
+        loop, [&]() -> asio::awaitable<void> { result = co_await services->survey("*.service"); },
+        asio::detached);
     while (!result && loop.run_one() > 0) {
     }
     if (!result) return fail(AuditCode::io, "the service manager does not answer");

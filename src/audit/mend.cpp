@@ -1,6 +1,7 @@
 #include "audit/mend.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "audit/secrets.h"
@@ -22,6 +23,13 @@ Findings ask(const Rule& rule, const Site& site) {
 bool same(const Finding& a, const Finding& b) {
   return a.rule == b.rule && a.at.file == b.at.file && a.about == b.about &&
          (!a.about.empty() || a.found == b.found);
+}
+
+void add_missing(std::vector<std::vector<std::string>>& all, const std::vector<std::string>& check) {
+  if (!check.empty() && std::ranges::find(all, check) == all.end()) all.push_back(check);
+}
+void add_missing(std::vector<Order>& all, const Order& order) {
+  if (std::ranges::none_of(all, [&](const Order& o) { return o.run == order.run; })) all.push_back(order);
 }
 
 /// One rule's mends on the overlay, round by round: each round takes those that do not touch one another's
@@ -80,14 +88,17 @@ class RuleMender {
       overlay_.change(path, old->second);
   }
   void take(Finding finding) {
-    auto& mend = *finding.mend;
+    const auto& mend = *finding.mend;
     plan_.may_cut_off = plan_.may_cut_off || mend.may_cut_off;
-    if (!mend.verify.empty() && std::ranges::find(plan_.verify, mend.verify) == plan_.verify.end())
-      plan_.verify.push_back(mend.verify);
-    for (auto& order : mend.orders)
-      if (std::ranges::none_of(plan_.orders, [&](const Order& o) { return o.run == order.run; }))
-        plan_.orders.push_back(order);
-    plan_.mended.push_back(std::move(finding));
+    add_missing(plan_.verify, mend.verify);
+    for (const auto& order : mend.orders) add_missing(plan_.orders, order);
+    // Mended once more, after another's mend: it stands for the files of both.
+    auto known = std::ranges::find_if(plan_.mended, [&](const Finding& f) { return same(f, finding); });
+    if (known == plan_.mended.end()) return plan_.mended.push_back(std::move(finding));
+    for (auto& file : known->mend->files)
+      if (std::ranges::none_of(finding.mend->files, [&](const FileChange& f) { return f.path == file.path; }))
+        finding.mend->files.push_back(std::move(file));
+    *known = std::move(finding);
   }
 
   const Rule& rule_;
@@ -160,6 +171,12 @@ FixPlan plan_fixes(const Report& report, const Host& host, const SiteOver& site_
         if (finding.rule == rule.id && finding.mend && !finding.allowed) wanted.push_back(&finding);
       if (!wanted.empty()) RuleMender(rule, overlay, site_over, plan).mend(wanted);
     }
+  // A later mend may undo an earlier one: the copy of a crontab whose next line was mended after it.
+  const auto undone = still_found(plan.mended, *site_over(overlay));
+  std::map<std::string_view, std::vector<const Finding*>> by_rule;
+  for (const auto& finding : undone) by_rule[finding.rule].push_back(&finding);
+  for (const auto& [rule, wanted] : by_rule)
+    RuleMender(*find_rule(rule), overlay, site_over, plan).mend(wanted);
   for (const auto& [path, change] : overlay.changes()) {
     PlannedFile file{.path = path};
     if (auto info = host.stat(path)) file.was = *info;
@@ -181,11 +198,76 @@ FixPlan plan_fixes(const Report& report, const Host& host, const SiteOver& site_
   return plan;
 }
 
-bool still_found(const Finding& finding, const Site& site) {
-  const auto* rule = find_rule(finding.rule);
-  if (rule == nullptr) return false;
-  auto now = ask(*rule, site);
-  return std::ranges::any_of(now.list(), [&](const Finding& f) { return same(f, finding); });
+std::vector<FixPlan> independent_parts(const FixPlan& plan) {
+  struct Part {
+    std::set<std::filesystem::path> paths;
+    FixPlan plan;
+    void join(Part&& other) {
+      paths.merge(other.paths);
+      for (auto& finding : other.plan.mended) add(std::move(finding));
+    }
+    void add(Finding finding) {
+      const auto& mend = *finding.mend;
+      plan.may_cut_off = plan.may_cut_off || mend.may_cut_off;
+      add_missing(plan.verify, mend.verify);
+      for (const auto& order : mend.orders) add_missing(plan.orders, order);
+      plan.mended.push_back(std::move(finding));
+    }
+    bool told_alike(const Part& other) const {
+      if (plan.verify != other.plan.verify || plan.orders != other.plan.orders ||
+          plan.may_cut_off != other.plan.may_cut_off)
+        return false;
+      return !plan.orders.empty() || domain() == other.domain();
+    }
+    std::string_view domain() const {
+      auto rule = plan.mended.front().rule;
+      return rule.substr(0, rule.find('-'));
+    }
+  };
+  std::vector<Part> parts;
+  for (const auto& finding : plan.mended) {
+    Part part;
+    for (const auto& file : finding.mend->files) part.paths.insert(file.path.lexically_normal());
+    part.add(finding);
+    std::erase_if(parts, [&](Part& earlier) {
+      bool shared =
+          std::ranges::any_of(earlier.paths, [&](const auto& path) { return part.paths.contains(path); });
+      if (shared) {
+        earlier.join(std::move(part));
+        part = std::move(earlier);
+      }
+      return shared;
+    });
+    parts.push_back(std::move(part));
+  }
+  std::vector<Part> grouped;
+  for (auto& part : parts) {
+    auto alike = std::ranges::find_if(grouped, [&](const Part& g) { return g.told_alike(part); });
+    if (alike == grouped.end())
+      grouped.push_back(std::move(part));
+    else
+      alike->join(std::move(part));
+  }
+  std::vector<FixPlan> out;
+  for (auto& part : grouped) {
+    for (const auto& file : plan.files)
+      if (part.paths.contains(file.path.lexically_normal())) part.plan.files.push_back(file);
+    out.push_back(std::move(part.plan));
+  }
+  return out;
+}
+
+std::vector<Finding> still_found(const std::vector<Finding>& mended, const Site& site) {
+  std::map<std::string_view, Findings> now;
+  std::vector<Finding> out;
+  for (const auto& finding : mended) {
+    if (finding.mend->files.empty()) continue;
+    auto found = now.find(finding.rule);
+    if (found == now.end()) found = now.emplace(finding.rule, ask(*find_rule(finding.rule), site)).first;
+    if (std::ranges::any_of(found->second.list(), [&](const Finding& f) { return same(f, finding); }))
+      out.push_back(finding);
+  }
+  return out;
 }
 
 std::string unified_diff(std::string_view before, std::string_view after, std::string_view name) {
@@ -249,7 +331,9 @@ std::string diff_of(const FixPlan& plan, const Site& site) {
     if (file.was->uid != file.uid || file.was->gid != file.gid)
       out += fmt::format("owner {}: {}:{} → {}:{}\n", name, file.was->uid, file.was->gid, file.uid, file.gid);
   }
-  for (const auto& order : plan.orders) out += fmt::format("run: {}\n", join(order.run, " "));
+  for (const auto& order : plan.orders)
+    out += fmt::format("run: {}{}\n", join(order.run, " "),
+                       order.back.empty() ? " (nothing takes this back)" : "");
   return out;
 }
 

@@ -40,8 +40,13 @@ using SiteOver = std::function<std::shared_ptr<const Site>(const Host&)>;
 /// The plan for those findings of the report that are open, mendable and chosen.
 FixPlan plan_fixes(const Report& report, const Host& host, const SiteOver& site_over);
 
-/// The same rule on the machine as it is now: whether that finding is still there.
-bool still_found(const Finding& finding, const Site& site);
+/// The plan in parts that can fail, stay and be taken back each by itself: what shares a file, or the same
+/// check and the same orders, stays together.
+std::vector<FixPlan> independent_parts(const FixPlan& plan);
+
+/// Those of mended findings (of rules that there are, with a Mend) whose rule still gives them on the site;
+/// each rule is asked once. What only orders mend is not judged: it may take its time.
+std::vector<Finding> still_found(const std::vector<Finding>& mended, const Site& site);
 
 /// One unified diff per file, and a line per change of mode or owner; no secrets: values that look like one
 /// are shown as "(hidden)".

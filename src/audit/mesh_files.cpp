@@ -21,13 +21,14 @@ const toml_tree::Value* nth(const toml_tree::Table& tree, std::string_view table
 
 }  // namespace
 
-std::size_t MeshFile::line_of(std::string_view table, std::size_t index, std::string_view key) const {
+toml_tree::Position MeshFile::position_of(std::string_view table, std::size_t index,
+                                          std::string_view key) const {
   const auto* value = nth(tree, table, index);
-  if (value == nullptr) return 0;
-  if (key.empty()) return value->at.line;
+  if (value == nullptr) return {.line = 0, .column = 0};
+  if (key.empty()) return value->at;
   const auto* keys = std::get_if<toml_tree::Table>(&value->is);
   const auto* entry = keys != nullptr ? entry_of(*keys, key) : nullptr;
-  return entry != nullptr ? entry->at.line : 0;
+  return entry != nullptr ? entry->value.at : toml_tree::Position{.line = 0, .column = 0};
 }
 
 std::size_t MeshFile::line_near(std::string_view table, std::size_t index, std::string_view key) const {
@@ -38,11 +39,16 @@ std::size_t MeshFile::line_near(std::string_view table, std::size_t index, std::
 MeshFiles MeshFiles::gather(const Site& site) {
   MeshFiles out;
   const auto& own = site.mesh().source;
+  auto parse = [&](std::string_view text, const std::filesystem::path& path) {
+    return parse_mesh(text, path, {.host_name = site.mesh().node, .root = true, .elsewhere = true});
+  };
   auto add_own = [&] {
     MeshFile file{.path = own, .mesh = site.mesh()};
     if (auto text = site.host().read(own)) {
       file.text = *text;
       if (auto tree = toml_tree::read(file.text)) file.tree = std::move(*tree);
+      // A mend that is tried in memory changes the text, not what the program started with.
+      if (auto mesh = parse(file.text, own)) file.mesh = std::move(*mesh);
     }
     out.files_.push_back(std::move(file));
   };
@@ -57,8 +63,7 @@ MeshFiles MeshFiles::gather(const Site& site) {
       continue;
     }
     auto tree = toml_tree::read(*text);
-    auto mesh =
-        parse_mesh(*text, found->path, {.host_name = site.mesh().node, .root = true, .elsewhere = true});
+    auto mesh = parse(*text, found->path);
     if (!mesh) {
       // `meshops config check` tells what is wrong with it.
       out.skips_.push_back({"", site.shown(found->path), std::string(mesh.error().faults.front().text())});

@@ -18,8 +18,11 @@ struct MeshFile {
   Mesh mesh;
   toml_tree::Table tree;
 
-  /// Line of the header of the index-th [[table]], or of that key in it; 0 where it is not known.
-  std::size_t line_of(std::string_view table, std::size_t index, std::string_view key = "") const;
+  /// Of the header of the index-th [[table]], or of that key in it; zeros where it is not known.
+  toml_tree::Position position_of(std::string_view table, std::size_t index, std::string_view key = "") const;
+  std::size_t line_of(std::string_view table, std::size_t index, std::string_view key = "") const {
+    return position_of(table, index, key).line;
+  }
   /// The same with the header's line where the key is not set.
   std::size_t line_near(std::string_view table, std::size_t index, std::string_view key) const;
 };

@@ -17,8 +17,7 @@ struct MeshNodePlace {
 
 struct DescribedMesh {
   std::filesystem::path path;
-  bool readable = false;  // the file itself, so that lines are known
-  bool ours = false;      // the one the audit was given: `self` is this machine
+  bool ours = false;  // the one the audit was given: `self` is this machine
   std::string self;
   AuditSpec audit;
   std::vector<MeshNodePlace> nodes;

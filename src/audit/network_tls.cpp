@@ -4,12 +4,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <memory>
-
-#include "base/text.h"
 
 namespace meshops::audit {
 
@@ -39,36 +36,7 @@ std::vector<X509Ptr> certificates_of(std::string_view pem) {
   return out;
 }
 
-std::string name_text(const X509_NAME* name) {
-  BioPtr bio(BIO_new(BIO_s_mem()), BIO_free);
-  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
-  char* bytes = nullptr;
-  auto size = BIO_get_mem_data(bio.get(), &bytes);
-  return printable(std::string_view(bytes, static_cast<std::size_t>(std::max(0L, size))));
-}
-
-WallTime time_of(const ASN1_TIME* time) {
-  std::tm broken{};
-  if (ASN1_TIME_to_tm(time, &broken) != 1) return {};
-  return std::chrono::time_point_cast<WallTime::duration>(
-      std::chrono::system_clock::from_time_t(timegm(&broken)));
-}
-
 bool same(const X509_NAME* a, const X509_NAME* b) { return X509_NAME_cmp(a, b) == 0; }
-
-std::vector<std::string> names_of(X509* x) {
-  std::vector<std::string> out;
-  auto* list = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(list); ++i) {
-    const auto* name = sk_GENERAL_NAME_value(list, i);
-    if (name->type != GEN_DNS) continue;
-    const auto* text = ASN1_STRING_get0_data(name->d.dNSName);
-    out.emplace_back(reinterpret_cast<const char*>(text),
-                     static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-  }
-  GENERAL_NAMES_free(list);
-  return out;
-}
 
 }  // namespace
 
@@ -76,14 +44,8 @@ std::optional<CertificateFile> read_certificates(std::string_view pem, std::stri
   auto chain = certificates_of(pem);
   if (chain.empty()) return std::nullopt;
   auto* leaf = chain.front().get();
-  CertificateFile out;
+  CertificateFile out{read_certificate(leaf)};
   out.certificates = chain.size();
-  out.subject = name_text(X509_get_subject_name(leaf));
-  out.issuer = name_text(X509_get_issuer_name(leaf));
-  out.begins = time_of(X509_get0_notBefore(leaf));
-  out.ends = time_of(X509_get0_notAfter(leaf));
-  out.self_signed = same(X509_get_subject_name(leaf), X509_get_issuer_name(leaf));
-  out.names = names_of(leaf);
   // Upwards as far as the file goes.
   const auto* top = leaf;
   for (std::size_t steps = 0; steps < chain.size(); ++steps) {
@@ -105,18 +67,6 @@ std::optional<CertificateFile> read_certificates(std::string_view pem, std::stri
     });
   }
   return out;
-}
-
-bool covers(const CertificateFile& certificate, std::string_view host) {
-  return std::ranges::any_of(certificate.names, [&](const std::string& given) {
-    auto name = lower(given), wanted = lower(host);
-    if (name == wanted) return true;
-    // A star stands for one label.
-    if (!name.starts_with("*.")) return false;
-    auto dot = wanted.find('.');
-    return dot != std::string::npos && dot > 0 &&
-           std::string_view(wanted).substr(dot) == std::string_view(name).substr(1);
-  });
 }
 
 bool TlsFiles::offered(web::Server server) const {

@@ -2,7 +2,6 @@
 // network ask for it. Reads files only.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "audit/site.h"
 #include "formats/web_tls.h"
+#include "net/certificate.h"
 
 namespace meshops::audit {
 
@@ -25,18 +25,12 @@ struct TlsFiles {
   static TlsFiles gather(const Site& site);
 };
 
-/// What a certificate file says.
-struct CertificateFile {
-  std::string subject, issuer;  // "CN = example.org"
-  WallTime begins{}, ends{};
-  bool self_signed = false;
+/// What a certificate file says: of the certificate that is shown, and of those behind it.
+struct CertificateFile : Certificate {
   bool chain_complete = true;  // up to a root, or to one that the root signed
-  std::vector<std::string> names;
   std::size_t certificates = 0;
 };
 /// The first certificate is the one that is shown. Nothing: there is none in it. `roots`: a bundle of roots.
 std::optional<CertificateFile> read_certificates(std::string_view pem, std::string_view roots);
-/// Whether a certificate is good for that host name, wildcards included.
-bool covers(const CertificateFile& certificate, std::string_view host);
 
 }  // namespace meshops::audit

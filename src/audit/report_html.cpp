@@ -7,27 +7,28 @@ namespace meshops::audit {
 
 namespace {
 
+/// As text of HTML, also where a file's own words are neither printable nor UTF-8.
 std::string escaped(std::string_view text) {
   std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\n':
-        out += "<br>";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
+  for (auto line : split(text, '\n')) {
+    if (!out.empty() || line.data() != text.data()) out += "<br>";
+    for (char c : printable(line)) {
+      switch (c) {
+        case '&':
+          out += "&amp;";
+          break;
+        case '<':
+          out += "&lt;";
+          break;
+        case '>':
+          out += "&gt;";
+          break;
+        case '"':
+          out += "&quot;";
+          break;
+        default:
+          out += c;
+      }
     }
   }
   return out;
@@ -60,7 +61,7 @@ std::string to_html(const std::vector<Report>& reports) {
     if (report.findings.empty()) out += "<p>Nothing found.</p>\n";
     for (const auto& f : report.findings) {
       const auto* rule = find_rule(f.rule);
-      auto place = f.at.file.empty() ? std::string("this machine") : f.at.file;
+      auto place = f.at.file.empty() ? report.target : f.at.file;
       if (f.at.line > 0) place += fmt::format(":{}", f.at.line);
       out += fmt::format(
           "<article class=\"{}{}\"><p><span class=\"tag\">{} {}</span> {} · <code>{}</code></p>\n",

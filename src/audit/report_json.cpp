@@ -46,59 +46,6 @@ Json json_of(const Rule& rule, std::string_view domain) {
           {"remedy", rule.remedy}};
 }
 
-/// As SARIF knows them; what is critical is told by security-severity.
-std::string_view level(Severity severity) {
-  switch (severity) {
-    case Severity::critical:
-    case Severity::high:
-      return "error";
-    case Severity::medium:
-      return "warning";
-    case Severity::low:
-    case Severity::info:
-      return "note";
-  }
-  return "none";
-}
-std::string_view security_severity(Severity severity) {
-  constexpr std::string_view kScores[] = {"0.5", "3.0", "5.5", "8.0", "9.5"};
-  return kScores[static_cast<std::size_t>(severity)];
-}
-
-/// A path as a relative URI reference (RFC 3986).
-std::string uri_of(std::string_view path) {
-  std::string out;
-  for (char c : path) {
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                 std::string_view("/-._~@+=,").find(c) != std::string_view::npos;
-    out +=
-        plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out.starts_with('/') ? "file://" + out : out;
-}
-
-Json sarif_result(const Finding& f, std::size_t index) {
-  Json result = {
-      {"ruleId", f.rule},
-      {"ruleIndex", index},
-      {"level", level(f.severity)},
-      {"message",
-       {{"text", fmt::format("{}. Found: {}. Wanted: {}. {}", f.message, f.found, f.wanted, f.fix)}}},
-      {"partialFingerprints", {{"meshops/v1", f.fingerprint}}},
-      {"properties", {{"security-severity", security_severity(f.severity)}, {"severity", text(f.severity)}}}};
-  Json location = {
-      {"physicalLocation", {{"artifactLocation", {{"uri", f.at.file.empty() ? "." : uri_of(f.at.file)}}}}}};
-  if (f.at.line > 0) {
-    location["physicalLocation"]["region"] = {{"startLine", f.at.line}};
-    if (f.at.column > 0) location["physicalLocation"]["region"]["startColumn"] = f.at.column;
-  }
-  result["locations"] = Json::array({location});
-  if (f.allowed)
-    result["suppressions"] =
-        Json::array({{{"kind", "inSource"}, {"status", "accepted"}, {"justification", *f.allowed}}});
-  return result;
-}
-
 }  // namespace
 
 std::string to_json(const std::vector<Report>& reports, const Change* change) {
@@ -146,48 +93,6 @@ std::string to_json(const std::vector<Report>& reports, const Change* change) {
     json["since_last"] = {{"new", fresh}, {"still", change->still.size()}, {"gone", change->gone}};
   }
   return dump(json);
-}
-
-std::string to_sarif(const std::vector<Report>& reports) {
-  Json rules = Json::array();
-  std::map<std::string_view, std::size_t> index;
-  for (const auto& domain : domains())
-    for (const auto& rule : domain.rules) {
-      index[rule.id] = rules.size();
-      rules.push_back({{"id", rule.id},
-                       {"name", rule.title},
-                       {"shortDescription", {{"text", rule.title}}},
-                       {"fullDescription", {{"text", rule.why}}},
-                       {"help", {{"text", rule.remedy}}},
-                       {"defaultConfiguration", {{"level", level(rule.severity)}}},
-                       {"properties",
-                        {{"tags", Json::array({domain.name})},
-                         {"security-severity", security_severity(rule.severity)}}}});
-    }
-  Json runs = Json::array();
-  for (const auto& report : reports) {
-    Json results = Json::array();
-    for (const auto& finding : report.findings) results.push_back(sarif_result(finding, index[finding.rule]));
-    Json notes = Json::array();
-    for (const auto& skip : report.skips) {
-      Json note = {{"level", "note"},
-                   {"message", {{"text", fmt::format("{} was not looked at: {}", skip.what, skip.reason)}}}};
-      if (!skip.rule.empty() && index.contains(skip.rule))
-        note["associatedRule"] = {{"id", skip.rule}, {"index", index[skip.rule]}};
-      notes.push_back(std::move(note));
-    }
-    runs.push_back(
-        {{"tool",
-          {{"driver", {{"name", "meshops"}, {"semanticVersion", MESHOPS_VERSION}, {"rules", rules}}}}},
-         {"invocations", Json::array({{{"executionSuccessful", true},
-                                       {"endTimeUtc", iso8601(report.at)},
-                                       {"toolExecutionNotifications", notes}}})},
-         {"columnKind", "utf16CodeUnits"},
-         {"properties", {{"target", report.target}}},
-         {"results", results}});
-  }
-  return dump(
-      {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", runs}});
 }
 
 std::string rules_json() {

@@ -24,8 +24,8 @@ std::string_view colour_of(Severity severity) {
   return "";
 }
 
-std::string place(const Where& at) {
-  if (at.file.empty()) return "this machine";
+std::string place(const Where& at, std::string_view target) {
+  if (at.file.empty()) return printable(target);
   auto out = printable(at.file);
   if (at.line > 0) out += fmt::format(":{}", at.line);
   if (at.column > 0) out += fmt::format(":{}", at.column);
@@ -39,10 +39,10 @@ std::string evidence(const Finding& f) {
   return out;
 }
 
-void one(std::string& out, const Finding& f, const TextStyle& style, bool fresh) {
+void one(std::string& out, const Finding& f, std::string_view target, const TextStyle& style, bool fresh) {
   auto head = fmt::format("{:<8} {:<8}", text(f.severity), f.rule);
   if (style.colour) head = std::string(colour_of(f.severity)) + head + "\033[0m";
-  out += fmt::format("{} {}{}{}\n", head, place(f.at), fresh ? "  (new)" : "",
+  out += fmt::format("{} {}{}{}\n", head, place(f.at, target), fresh ? "  (new)" : "",
                      f.allowed ? "  (allowed: " + printable(*f.allowed) + ")" : "");
   auto why = evidence(f);
   out += fmt::format("         {}{}\n", printable(f.message), why.empty() ? "" : ": " + why);
@@ -94,7 +94,7 @@ std::string to_text(const std::vector<Report>& reports, const TextStyle& style, 
       if (finding.allowed && !style.show_allowed) continue;
       bool fresh = change != nullptr && std::ranges::find(change->fresh, &finding) != change->fresh.end();
       if (any) out += "\n";
-      one(out, finding, style, fresh);
+      one(out, finding, report.target, style, fresh);
       any = true;
     }
     skips(out, report);

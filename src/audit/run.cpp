@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "audit/allow.h"
+#include "audit/places.h"
 
 namespace meshops::audit {
 
@@ -56,8 +57,18 @@ void work(const std::shared_ptr<const Site>& site, const std::vector<const Rule*
   progress->changed.notify_all();
 }
 
-void sort(std::vector<Finding>& findings) {
-  // Total, so that two audits of the same thing read the same.
+}  // namespace
+
+std::vector<const Rule*> rules_asked(Ground ground, const Wanted& wanted) {
+  std::vector<const Rule*> out;
+  for (const auto& domain : domains()) {
+    auto rules = chosen(domain, ground, wanted);
+    out.insert(out.end(), rules.begin(), rules.end());
+  }
+  return out;
+}
+
+void sort_findings(std::vector<Finding>& findings) {
   auto key = [](const Finding& f) {
     return std::tuple(-static_cast<int>(f.severity), f.rule, std::string_view(f.at.file), f.at.line,
                       f.at.column, std::string_view(f.about), std::string_view(f.found),
@@ -65,8 +76,6 @@ void sort(std::vector<Finding>& findings) {
   };
   std::ranges::sort(findings, [&](const Finding& a, const Finding& b) { return key(a) < key(b); });
 }
-
-}  // namespace
 
 std::string fingerprint(const Finding& finding, std::size_t same_before) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
@@ -116,14 +125,19 @@ Report run(std::shared_ptr<const Site> site, std::string target, const Wanted& w
   }
   if (!running.empty())
     report.skips.insert(report.skips.end(), site->files().skips().begin(), site->files().skips().end());
-  sort(report.findings);
+  sort_findings(report.findings);
+  count_columns(*site, report.findings);
+  if (site->repo()) report.inside = path_in_checkout(site->disk());
   std::map<std::string, std::size_t> seen;
   for (auto& finding : report.findings)
     finding.fingerprint = fingerprint(finding, seen[fingerprint(finding, 0)]++);
   if (!report.findings.empty()) {
     const auto& allows = site->facts<Allows>();
     for (auto& finding : report.findings)
-      if (const auto* allow = allows.covering(finding, site->now())) finding.allowed = allow->reason;
+      if (const auto* allow = allows.covering(finding, site->now())) {
+        finding.allowed = allow->reason;
+        finding.allowed_elsewhere = allow->in_mesh_toml;
+      }
   }
   return report;
 }
@@ -144,11 +158,16 @@ Change compare(const Report& now, const std::string& before_json) {
   Change change;
   std::map<std::string, std::string> before;
   auto json = nlohmann::json::parse(before_json, nullptr, false);
+  // What was seen on the machine itself has null for its file.
+  auto word = [](const nlohmann::json& one, const char* key) {
+    auto found = one.find(key);
+    return found != one.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
   if (json.is_object() && json.contains("findings") && json["findings"].is_array())
     for (const auto& f : json["findings"])
       if (f.is_object() && f.contains("fingerprint") && f["fingerprint"].is_string())
         before[f["fingerprint"]] =
-            fmt::format("{} {}: {}", f.value("rule", ""), f.value("file", ""), f.value("message", ""));
+            fmt::format("{} {}: {}", word(f, "rule"), word(f, "file"), word(f, "message"));
   for (const auto* finding : now.open()) {
     (before.contains(finding->fingerprint) ? change.still : change.fresh).push_back(finding);
     before.erase(finding->fingerprint);

@@ -25,6 +25,7 @@ struct Report {
   std::string target;  // as it was named: "this machine", "./infra"
   Ground ground = Ground::live;
   WallTime at{};
+  std::string inside;  // of a folder: its path below the top of the checkout it is part of; empty: it is that
   std::vector<Finding> findings;  // worst first, then by rule and place; allowed ones too
   std::vector<Skip> skips;
   std::vector<const Rule*> ran;
@@ -38,6 +39,11 @@ struct Report {
 
 /// `site` is shared: a domain that takes too long is left behind with it.
 Report run(std::shared_ptr<const Site> site, std::string target, const Wanted& wanted);
+
+/// Those that are asked on that ground, in the order of the catalogue.
+std::vector<const Rule*> rules_asked(Ground ground, const Wanted& wanted);
+/// Worst first, then by rule and place: total, so that two audits of the same thing read the same.
+void sort_findings(std::vector<Finding>& findings);
 
 /// Hexadecimal; the same as long as rule, file and what it is about are.
 std::string fingerprint(const Finding& finding, std::size_t same_before);

@@ -83,6 +83,12 @@ void look(const Site& site, const fs::path& path, const FileInfo& info, std::str
 
 }  // namespace
 
+void find_secrets_in(const Site& site, const fs::path& path, std::string_view key,
+                     std::vector<KnownSecret>& out, std::vector<Skip>& skips) {
+  auto info = site.host().stat(path);
+  if (info && info->kind == FileInfo::Kind::regular) look(site, path, *info, key, out, skips);
+}
+
 std::string secret_fingerprint(std::string_view key, std::string_view secret) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;

@@ -41,6 +41,9 @@ class SecretInventory {
   std::vector<Skip> skips_;
 };
 
+/// Adds those of one file, if it is a text of at most 1 MiB.
+void find_secrets_in(const Site& site, const std::filesystem::path& path, std::string_view key,
+                     std::vector<KnownSecret>& out, std::vector<Skip>& skips);
 /// 12 hexadecimal digits.
 std::string secret_fingerprint(std::string_view key, std::string_view secret);
 /// "production" of ".env.prod", "deploy/staging/app.env", …; empty if the path names none.

@@ -265,6 +265,18 @@ std::string_view name_before(std::string_view text, std::size_t begin) {
   return name;
 }
 
+namespace {
+
+/// "mysql_root_password": words that say what should stand here.
+bool is_said_word(std::string_view value) {
+  if (!std::ranges::all_of(value, [](char c) { return in(c, kLower) || c == '_' || c == '-'; })) return false;
+  auto parts = words_of_name(value);
+  constexpr std::array<std::string_view, 5> kWhat = {"password", "passwd", "passphrase", "secret", "token"};
+  return parts.size() > 1 && std::ranges::find(kWhat, parts.back()) != kWhat.end();
+}
+
+}  // namespace
+
 std::optional<std::string_view> kind_of_assignment(std::string_view name, std::string_view value,
                                                    bool lenient) {
   auto kind = kind_of_name(name);
@@ -278,13 +290,14 @@ std::optional<std::string_view> kind_of_assignment(std::string_view name, std::s
       kind != NameKind::password)
     return std::nullopt;
   auto low_name = lower(name), low = lower(value);
-  // token_secret: "token-secret": its own name.
+  // token_secret: "token-secret": its own name, or a part of it (POSTGRES_PASSWORD=postgres).
   std::string squeezed_name, squeezed;
   for (char c : low_name)
     if (in(c, kAlnum)) squeezed_name += c;
   for (char c : low)
     if (in(c, kAlnum)) squeezed += c;
-  if (squeezed.empty() || squeezed_name == squeezed || squeezed_name.ends_with(squeezed)) return std::nullopt;
+  if (squeezed.empty() || squeezed_name.find(squeezed) != std::string::npos || is_said_word(value))
+    return std::nullopt;
 
   auto parts = words_of_name(name);
   if (is_discord(value)) return "Discord bot token";

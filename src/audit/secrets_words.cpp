@@ -43,16 +43,16 @@ bool starts_any(std::string_view text, const std::array<std::string_view, N>& li
 }
 
 /// Inside a value they say that it stands for another one.
-constexpr std::array<std::string_view, 44> kPlaceholders = {
+constexpr std::array<std::string_view, 45> kPlaceholders = {
     "changeme",     "change-me", "change_me",  "change me",   "changethis",   "change-this",  "change_this",
     "change this",  "changeit",  "example",    "placeholder", "your-",        "your_",        "your ",
     "yourpass",     "yourkey",   "yourtoken",  "yoursecret",  "yourapi",      "your.",        "xxxx",
     "dummy",        "replaceme", "replace-me", "replace_me",  "replace-with", "replace_with", "replace me",
     "replace this", "insert-",   "insert_",    "insert ",     "redacted",     "****",         "....",
     "--hidden--",   "(hidden)",  "not-a-real", "not_a_real",  "notreal",      "fake-",        "fake_",
-    "sample-",      "todo"};
+    "sample-",      "todo",      "youshould"};
 /// The whole value is one of these.
-constexpr std::array<std::string_view, 65> kPlaceholderValues = {
+constexpr std::array<std::string_view, 66> kPlaceholderValues = {
     "password",   "passwd",      "pass",       "secret",     "token",    "key",     "apikey",    "api_key",
     "api-key",    "postgres",    "postgresql", "mysql",      "mariadb",  "root",    "admin",     "user",
     "username",   "test",        "testing",    "demo",       "foo",      "bar",     "foobar",    "none",
@@ -60,7 +60,7 @@ constexpr std::array<std::string_view, 65> kPlaceholderValues = {
     "off",        "enabled",     "disabled",   "required",   "optional", "default", "string",    "str",
     "value",      "empty",       "unset",      "hidden",     "tbd",      "fixme",   "xxx",       "***",
     "...",        "password123", "passphrase", "mypassword", "mysecret", "mytoken", "my-secret", "my_secret",
-    "secret_key", "secret-key",  "auto",       "basic",      "bearer",   "fake"};
+    "secret_key", "secret-key",  "auto",       "basic",      "bearer",   "fake",    "s3cret"};
 
 /// A reference begins so.
 constexpr std::array<std::string_view, 34> kReferences = {
@@ -191,7 +191,9 @@ bool is_hash(std::string_view value) {
 bool is_reference(std::string_view value) {
   auto low = lower(value);
   if (starts_any(low, kReferences) || holds_any(low, kReferenceParts)) return true;
-  if (value.size() >= 2 && value.front() == '<' && value.back() == '>') return true;
+  // "<your-key>", and what a page of HTML has between its tags.
+  if (value.starts_with('<') && value.find('>') != std::string_view::npos) return true;
+  if (value.find("&lt;") != std::string_view::npos) return true;
   if (value.size() >= 3 && value.front() == '%' && value.back() == '%') return true;
   if (value.size() >= 3 && value.front() == '{' && value.back() == '}') return true;
   if (value.size() >= 3 && value.front() == '[' && value.back() == ']') return true;
@@ -234,7 +236,7 @@ NameKind kind_of_name(std::string_view name) {
   if (parts.empty()) return NameKind::none;
   while (parts.size() > 1 && all_in(parts.back(), kDigit)) parts.pop_back();
   // What is said about a secret is none.
-  constexpr std::array<std::string_view, 96> kAbout = {"file",
+  constexpr std::array<std::string_view, 97> kAbout = {"file",
                                                        "files",
                                                        "path",
                                                        "paths",
@@ -325,6 +327,7 @@ NameKind kind_of_name(std::string_view name) {
                                                        "scopes",
                                                        "rotation",
                                                        "interval",
+                                                       "encryption",
                                                        "backend",
                                                        "engine",
                                                        "location",

@@ -187,7 +187,9 @@ Mend sshd_mend(const Site& site, const fs::path& path, std::string bytes) {
   Mend mend{.files = {{.path = path, .bytes = std::move(bytes)}}};
   if (site.live()) {
     mend.verify = {"sshd", "-t"};
-    mend.orders = {{.run = {"systemctl", "reload", "ssh"}, .back = {"systemctl", "reload", "ssh"}}};
+    // Does nothing where a socket starts it for each connection.
+    const std::vector<std::string> reload = {"systemctl", "try-reload-or-restart", "ssh.service"};
+    mend.orders = {{.run = reload, .back = reload}};
     mend.may_cut_off = true;
   }
   return mend;

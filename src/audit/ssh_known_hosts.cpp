@@ -1,13 +1,8 @@
 #include "audit/ssh_known_hosts.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <array>
 
-#include "base/text.h"
-#include "formats/ssh_config.h"
+#include "host/known_host.h"
 
 namespace meshops::audit {
 
@@ -35,23 +30,9 @@ KnownHosts KnownHosts::gather(const Site& site) {
 std::vector<const ssh::KnownHost*> KnownHosts::of(const std::vector<std::string>& names) const {
   std::vector<const ssh::KnownHost*> out;
   for (const auto& entry : entries)
-    if (std::ranges::any_of(names, [&](const auto& name) { return is_for(entry, name); }))
+    if (std::ranges::any_of(names, [&](const auto& name) { return ssh::is_for(entry, name); }))
       out.push_back(&entry);
   return out;
-}
-
-bool is_for(const ssh::KnownHost& entry, const std::string& name) {
-  if (!entry.hosts.starts_with("|1|")) return ssh::match_list(lower(name), entry.hosts, true) == 1;
-  auto parts = split(entry.hosts, '|');
-  if (parts.size() != 4) return false;
-  auto salt = ssh::decode_base64(parts[2]), hash = ssh::decode_base64(parts[3]);
-  if (!salt || !hash) return false;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  const auto host = lower(name);
-  HMAC(EVP_sha1(), salt->data(), static_cast<int>(salt->size()),
-       reinterpret_cast<const unsigned char*>(host.data()), host.size(), digest.data(), &size);
-  return std::string_view(reinterpret_cast<const char*>(digest.data()), size) == *hash;
 }
 
 }  // namespace meshops::audit

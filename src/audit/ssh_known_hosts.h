@@ -17,7 +17,4 @@ struct KnownHosts {
   std::vector<const ssh::KnownHost*> of(const std::vector<std::string>& names) const;
 };
 
-/// Patterns and "|1|salt|hash" (HMAC-SHA1 of the name) as ssh reads them.
-bool is_for(const ssh::KnownHost& entry, const std::string& name);
-
 }  // namespace meshops::audit

@@ -201,8 +201,11 @@ class Surveyor {
     if (!accounts) return skip("/etc/passwd", accounts.error());
     std::set<fs::path> homes;
     for (const auto& account : *accounts)
-      if (account.home.has_parent_path() && account.home != "/" && homes.insert(account.home).second)
+      if (account.home.has_parent_path() && account.home != "/" && homes.insert(account.home).second) {
         home(account.home);
+        if (account.home == "/root" || account.home.string().starts_with("/home/")) stacks(account.home);
+      }
+    for (const auto* base : {"/opt", "/srv"}) stacks(base);
   }
 
   void finish() {
@@ -274,6 +277,25 @@ class Surveyor {
       return;
     }
     for (const auto& name : *names) here(directory / name);
+  }
+
+  /// Compose files in a directory or one below it: where people keep what they run.
+  void stacks(const fs::path& base) {
+    constexpr std::size_t kMostStacks = 256;
+    auto compose_files = [this](const fs::path& directory, const std::vector<std::string>& names) {
+      for (const auto& name : names)
+        if (kind_by_name(directory / name) == FileKind::compose) here(directory / name);
+    };
+    auto names = site_.host().list(base);
+    if (!names) return;
+    compose_files(base, *names);
+    if (names->size() > kMostStacks) names->resize(kMostStacks);
+    for (const auto& name : *names) {
+      if (name.starts_with('.')) continue;
+      auto info = site_.host().stat(base / name);
+      if (!info || info->kind != FileInfo::Kind::directory) continue;
+      if (auto below = site_.host().list(base / name)) compose_files(base / name, *below);
+    }
   }
 
   void home(const fs::path& home) {

@@ -54,7 +54,8 @@ Result<std::string> read_file(const fs::path& path, std::size_t limit) {
     bytes.resize(old + static_cast<std::size_t>(n));
     if (n == 0) return bytes;
     if (bytes.size() > limit) return too_large();
-    chunk = kChunk;
+    // Mostly it ends here: room for more is only made (and zeroed) where there is more.
+    chunk = static_cast<std::size_t>(n) < chunk ? kFirst : kChunk;
   }
 }
 

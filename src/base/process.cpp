@@ -231,6 +231,11 @@ bool wait_ended(const Fd& pidfd, Duration limit) {
   return ::poll(&p, 1, static_cast<int>(ms)) > 0;
 }
 
+bool has_ended(int pidfd) {
+  pollfd p{pidfd, POLLIN, 0};
+  return ::poll(&p, 1, 0) > 0;
+}
+
 Result<Fd> text_as_file(std::string_view text) {
   Fd fd(::memfd_create("meshops-input", MFD_CLOEXEC));
   if (!fd) return fail(because_errno(ProcessCode::io, "cannot make a file in memory", errno));

@@ -73,6 +73,9 @@ Status send_signal(const Fd& pidfd, int signal);
 std::optional<Exit> reap(const Fd& pidfd);
 /// Waits at most `limit`; true if the process has ended.
 bool wait_ended(const Fd& pidfd, Duration limit);
+/// Whether it has ended by now. For waits of an event loop: Asio may wake one with an event that was meant
+/// for a descriptor closed in the same turn.
+bool has_ended(int pidfd);
 
 struct RunOptions {
   Environment environment = own_environment();

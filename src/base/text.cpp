@@ -115,6 +115,30 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
+std::size_t utf16_length(std::string_view text) {
+  std::size_t units = 0;
+  while (!text.empty()) {
+    auto n = std::max<std::size_t>(1, utf8_length(text));
+    units += n == 4 ? 2 : 1;
+    text.remove_prefix(n);
+  }
+  return units;
+}
+
+std::string percent_encoded(std::string_view text, std::string_view keep) {
+  std::string out;
+  for (char c : text) {
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                 std::string_view("-._~").find(c) != std::string_view::npos ||
+                 keep.find(c) != std::string_view::npos;
+    if (plain)
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
 std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -46,6 +46,10 @@ std::string without_keys(std::string_view text);
 std::string quote(std::string_view text, std::size_t at_most = 80);
 
 bool valid_utf8(std::string_view text);
+/// As many UTF-16 units as the text has: SARIF and editors count columns in them. A broken byte is one.
+std::size_t utf16_length(std::string_view text);
+/// For a URI (RFC 3986): all but letters, digits, "-._~" and those of `keep` as %NN.
+std::string percent_encoded(std::string_view text, std::string_view keep = {});
 
 /// "1.5 GiB", "12 KiB", "7 B".
 std::string bytes_text(std::uint64_t bytes);

@@ -9,6 +9,7 @@
 
 #include "audit/mend.h"
 #include "cli/command.h"
+#include "heal/action.h"
 
 namespace meshops::cli {
 
@@ -21,6 +22,10 @@ struct FixOptions {
 /// Shows the plan, asks, applies, verifies. Gives an exit code.
 int fix(const Globals& globals, const Mesh& mesh, const audit::FixPlan& plan, const audit::Site& site,
         const audit::SiteOver& site_over, const FixOptions& options);
+
+/// One file written outside of an audit, in the same ledger: gives the entry ("a12") that takes it back.
+Result<std::string> write_kept(const Mesh& mesh, const std::string& remedy, const std::string& sentence,
+                               const heal::WriteFile& change);
 
 /// Takes back an entry ("a12") or, with "all", every one that still stands, newest first.
 int undo_fix(const Globals& globals, const std::string& entry);

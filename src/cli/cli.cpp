@@ -65,8 +65,13 @@ std::variant<Run, int> parse(int argc, char** argv, Globals& globals) {
   add_ledger(app, globals, chosen);
   add_audit(app, globals, chosen);
   add_cloud(app, globals, chosen);
+  add_secrets(app, globals, chosen);
+  add_path(app, globals, chosen);
   add_explain(app, globals, chosen);
+  add_mesh(app, globals, chosen);
+  add_web(app, globals, chosen);
   add_alerts(app, globals, chosen);
+  add_remote(app, globals, chosen);
   add_config(app, globals, chosen);
   add_self_description(app, globals, chosen);
   try {

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/audit_fix.h"
+#include "cli/audit_remote.h"
 #include "cli/command.h"
 
 namespace meshops::cli {
@@ -20,11 +21,12 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::string folder, root, cloud;
+  std::string folder, root, cloud, host;
   std::vector<std::string> domains, rules;
   std::string fail_on = "low";
   std::string format, output;
   bool since_last = false, fix = false, yes = false, show_allowed = false;
+  bool all = false, forget = false;
   std::string entry;
   bool guard = false, wait = false;
 };
@@ -98,12 +100,14 @@ Result<Target> target_of(const Globals& globals, const Options& options) {
 }
 
 /// Where the last report of this target lies.
-fs::path last_file(const Mesh& mesh, const Target& target) {
-  std::string key = target.root.string();
+fs::path last_file(const Mesh& mesh, const std::string& key) {
+  return mesh.state_dir / "audit" / ("last-" + key + ".json");
+}
+std::string key_of(const Target& target) {
+  std::string key = std::to_string(static_cast<int>(target.ground)) + target.root.string();
   for (auto& c : key)
     if (c == '/') c = '%';
-  return mesh.state_dir / "audit" /
-         ("last-" + std::to_string(static_cast<int>(target.ground)) + key + ".json");
+  return key;
 }
 
 Result<audit::Wanted> wanted(const Options& options) {
@@ -160,16 +164,20 @@ int mend(const Globals& globals, const Options& options, const Target& target, c
              {.yes = options.yes, .root = target.root, .live = target.ground == audit::Ground::live});
 }
 
-int show(const Globals& globals, const Options& options, const Target& target, audit::Severity threshold,
-         audit::Report found, bool whole) {
-  std::vector<audit::Report> reports;
-  reports.push_back(std::move(found));
-  const auto& now = reports.front();
+/// `keys`: under which the report of each target is kept for --since-last.
+int show(const Globals& globals, const Options& options, audit::Severity threshold,
+         const std::vector<audit::Report>& reports, const std::vector<std::string>& keys, bool whole) {
   auto own = globals.mesh();
   std::optional<audit::Change> change;
   if (options.since_last && own) {
-    auto before = read_file(last_file(*own, target), 64U << 20);
-    change = audit::compare(now, before.value_or(""));
+    change.emplace();
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      auto before = read_file(last_file(*own, keys[i]), 64U << 20);
+      auto one = audit::compare(reports[i], before.value_or(""));
+      change->fresh.insert(change->fresh.end(), one.fresh.begin(), one.fresh.end());
+      change->still.insert(change->still.end(), one.still.begin(), one.still.end());
+      change->gone.insert(change->gone.end(), one.gone.begin(), one.gone.end());
+    }
   }
   const auto* changed = change ? &*change : nullptr;
   const auto format = options.format.empty() ? globals.format : options.format;
@@ -187,14 +195,40 @@ int show(const Globals& globals, const Options& options, const Target& target, a
                           .show_allowed = options.show_allowed},
                          changed);
   if (auto given = give_out(options, out); !given) return report(globals, given.error());
-  // Only a whole audit is worth comparing with.
-  if (own && whole) {
-    auto file = last_file(*own, target);
-    if (make_directories(file.parent_path())) (void)write_file_atomic(file, audit::to_json(reports));
+  for (std::size_t i = 0; own && whole && !options.forget && i < reports.size(); ++i) {
+    // Only a whole audit is worth comparing with.
+    if (reports[i].ran.empty()) continue;
+    auto file = last_file(*own, keys[i]);
+    if (make_directories(file.parent_path())) (void)write_file_atomic(file, audit::to_json({reports[i]}));
   }
-  for (const auto* finding : now.open())
-    if (finding->severity >= threshold) return kFindings;
+  for (const auto& one : reports)
+    for (const auto* finding : one.open())
+      if (finding->severity >= threshold) return kFindings;
   return kGood;
+}
+
+/// Machines at the other end of SSH.
+int audit_others(const Globals& globals, const Options& options, const audit::Wanted& what,
+                 audit::Severity threshold, bool whole) {
+  auto done = options.all ? audit_all(globals, what) : audit_host(globals, options.host, what);
+  if (!done) {
+    int code = report(globals, done.error());
+    return done.error().is("ssh.bad_name") ? kUsage : code;
+  }
+  std::vector<audit::Report> reports;
+  std::vector<std::string> keys;
+  for (auto& one : done->all) {
+    reports.push_back(std::move(one.report));
+    keys.push_back("host-" + one.name);
+  }
+  int code = show(globals, options, threshold, reports, keys, whole);
+  if (done->failed) code = kCouldNot;
+  // Rules that took too long still read from what was fetched: it must outlive them, and they end with us.
+  if (done->left_behind) {
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
+  return code;
 }
 
 int audit_command(const Globals& globals, const Options& options) {
@@ -209,15 +243,28 @@ int audit_command(const Globals& globals, const Options& options) {
                        quote(options.fail_on)));
   auto what = wanted(options);
   if (!what) return usage(what.error());
+  bool whole = what->domains.empty() && what->rules.empty();
+  if (options.all || !options.host.empty()) {
+    if (options.fix)
+      return usage(error(audit::AuditCode::refused, "--fix mends this machine, none at the other end of SSH")
+                       .hint("mend it there: ssh {} meshops audit --fix",
+                             options.all ? std::string("NODE") : printable(options.host)));
+    return audit_others(globals, options, *what, *threshold, whole);
+  }
   auto target = target_of(globals, options);
   if (!target) return report(globals, target.error());
   auto site = site_over(*target, *target->host);
   auto found = audit::run(site, target->name, *what);
   if (what->done) std::fputs("\r\033[K", stderr);
   bool left_behind = found.left_behind;
-  bool whole = what->domains.empty() && what->rules.empty();
-  int code = options.fix ? mend(globals, options, *target, *site, found)
-                         : show(globals, options, *target, *threshold, std::move(found), whole);
+  int code = 0;
+  if (options.fix) {
+    code = mend(globals, options, *target, *site, found);
+  } else {
+    std::vector<audit::Report> reports;
+    reports.push_back(std::move(found));
+    code = show(globals, options, *threshold, reports, {key_of(*target)}, whole);
+  }
   // Rules that took too long still read from the target: it must outlive them, and they end with us.
   if (left_behind) {
     std::fflush(nullptr);
@@ -250,10 +297,25 @@ void add_audit(CLI::App& app, const Globals& globals, Run& chosen) {
                                 "a directory that holds a root file system; nothing in it is run")
                    ->type_name("DIR")
                    ->excludes(folder);
-  command->add_option("--gcp", options->cloud, "a folder of exports that `meshops cloud export` describes")
-      ->type_name("DIR")
+  auto* cloud =
+      command
+          ->add_option("--gcp", options->cloud, "a folder of exports that `meshops cloud export` describes")
+          ->type_name("DIR")
+          ->excludes(folder)
+          ->excludes(root);
+  auto* host = command
+                   ->add_option("--host", options->host,
+                                "a node of mesh.toml, or a host of your ssh configuration, over SSH; nothing "
+                                "needs to be installed there")
+                   ->type_name("NAME")
+                   ->excludes(folder)
+                   ->excludes(root)
+                   ->excludes(cloud);
+  command->add_flag("--all", options->all, "every node of mesh.toml, over SSH")
       ->excludes(folder)
-      ->excludes(root);
+      ->excludes(root)
+      ->excludes(cloud)
+      ->excludes(host);
   command
       ->add_option("--domain", options->domains, "only these domains: systemd, docker, … (also SYS, DOC, …)")
       ->type_name("NAME")
@@ -269,6 +331,7 @@ void add_audit(CLI::App& app, const Globals& globals, Run& chosen) {
       ->type_name("SEVERITY");
   command->add_flag("--since-last", options->since_last,
                     "say what is new, still there and gone since the last audit");
+  command->add_flag("--forget", options->forget, "keep no report for --since-last")->group("");
   command->add_flag("--show-allowed", options->show_allowed, "show suppressed findings, too");
   auto* fix = command->add_flag("--fix", options->fix,
                                 "show what would be mended as one diff for each file, ask, and do it");
@@ -277,7 +340,8 @@ void add_audit(CLI::App& app, const Globals& globals, Run& chosen) {
       "Example:\n"
       "  meshops audit                          this machine\n"
       "  meshops audit . --fail-on high         a checkout, in CI\n"
-      "  meshops audit --rule SYS-001 --fix     mend what one rule finds\n\n"
+      "  meshops audit --rule SYS-001 --fix     mend what one rule finds\n"
+      "  meshops audit --all                    every node of mesh.toml, over SSH\n\n"
       "A finding you live with: a comment beside its line,\n"
       "  meshops:allow RULE until=2027-01-31 reason=\"…\"\n"
       "or [[allow]] in mesh.toml.");

@@ -49,21 +49,54 @@ std::string rehearsal(const Json& json) {
   return out;
 }
 
+/// Another node of the mesh, unless a gateway of this one has that name.
+bool means_node(const Globals& globals, const std::string& name) {
+  auto status = ask_agent(globals, "GET", "/v1/status");
+  auto json = status ? Json::parse(*status, nullptr, false) : Json();
+  if (!json.is_object() || !json["nodes"].is_array()) return false;
+  bool node = false;
+  for (const auto& one : json["nodes"]) {
+    bool self = one.value("self", false);
+    node = node || (!self && of(one, "name") == name);
+    if (self && one["gateways"].is_array())
+      for (const auto& gateway : one["gateways"])
+        if (of(gateway, "name") == name) return false;
+  }
+  return node;
+}
+
+std::string node_rehearsal(const Json& json) {
+  auto node = of(json, "node"), said = of(json, "said"), order = of(json, "order");
+  std::string out;
+  if (!said.empty()) out += fmt::format("{} cannot be looked at: {}\n", node, said);
+  if (json["gateways"].is_array())
+    for (const auto& gateway : json["gateways"])
+      out +=
+          fmt::format("  {} is {}: {}\n", of(gateway, "name"), of(gateway, "state"), of(gateway, "summary"));
+  out += order.empty() ? fmt::format("nothing would be done on {}\n", node)
+                       : fmt::format("on {} this node would order: {}, under its lease\n", node, order);
+  if (auto why = of(json, "why"); of(json, "trouble") != "none" && !why.empty())
+    out += fmt::format("by itself it does nothing now, because {}\n", why);
+  return out;
+}
+
 int heal(const Globals& globals, const Options& options) {
-  auto path = "/v1/gateways/" + options.gateway + "/heal";
+  const bool node = means_node(globals, options.gateway);
+  auto path = fmt::format("/v1/{}/{}/heal", node ? "nodes" : "gateways", options.gateway);
   auto said = ask_agent(globals, options.dry_run ? "GET" : "POST", path, kLookLimit);
   if (!said) return report(globals, said.error());
   auto json = Json::parse(*said, nullptr, false);
   if (globals.json() || !json.is_object())
     std::fputs(said->c_str(), stdout);
   else if (options.dry_run)
-    std::fputs(rehearsal(json).c_str(), stdout);
+    std::fputs((node ? node_rehearsal(json) : rehearsal(json)).c_str(), stdout);
   else
-    std::puts(
-        fmt::format("{}: {}; watch it with: meshops status --watch", options.gateway, of(json, "answer"))
-            .c_str());
+    std::puts(fmt::format("{}: {}{}", options.gateway, of(json, "answer"),
+                          node ? "" : "; watch it with: meshops status --watch")
+                  .c_str());
   bool well =
-      json.is_object() && (of(json, "trouble") == "none" || of(json, "answer").starts_with("nothing"));
+      json.is_object() && (node ? options.dry_run && of(json, "order").empty() && of(json, "said").empty()
+                                : of(json, "trouble") == "none" || of(json, "answer").starts_with("nothing"));
   return well ? kGood : kFindings;
 }
 
@@ -107,16 +140,20 @@ int order(const Globals& globals, const Options& options, const std::string& ver
 void add_heal(CLI::App& app, const Globals& globals, Run& chosen) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("heal", "find out now why a gateway is not well, and mend it");
-  command->add_option("gateway", options->gateway, "its name, as in meshops status")
+  command
+      ->add_option("gateway", options->gateway,
+                   "a gateway of this node, or another node, as in meshops status")
       ->required()
-      ->type_name("GATEWAY");
+      ->type_name("NAME");
   command->add_flag("--dry-run", options->dry_run,
                     "only say what would be done, step by step, and what would not");
   command->footer(
       "Example:\n  meshops heal main --dry-run\n\n"
       "The agent heals by itself; this asks it to do so at once, and to try again what it has tried. Its "
       "guards hold\n"
-      "all the same. Exits 0 if there is nothing to heal, 1 otherwise. What was done: meshops ledger.");
+      "all the same. Of another node: its agent is brought back, or heals its gateways, under that node's "
+      "lease.\n"
+      "Exits 0 if there is nothing to heal, 1 otherwise. What was done: meshops ledger.");
   command->callback(
       [&globals, &chosen, options] { chosen = [&globals, options] { return heal(globals, *options); }; });
 

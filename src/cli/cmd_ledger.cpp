@@ -16,16 +16,6 @@ struct Options {
   std::string entry;
 };
 
-/// "2h" before now, or a time.
-Result<std::optional<WallTime>> moment(const std::string& text) {
-  if (text.empty()) return std::optional<WallTime>();
-  if (auto ago = parse_duration(text))
-    return std::optional(SystemClock().wall() - std::chrono::duration_cast<std::chrono::milliseconds>(*ago));
-  if (auto at = parse_iso8601(text)) return std::optional(*at);
-  return fail(error(store::StoreCode::not_found, "{} is neither a duration nor a time", quote(text))
-                  .hint("for example --since 2h or --since 2026-11-24T05:00:00Z"));
-}
-
 /// Of the file itself: whoever may read it needs no agent, and at night the agent may be what is down.
 int ledger(const Globals& globals, const Options& options) {
   auto mesh = globals.mesh();
@@ -72,6 +62,15 @@ int undo(const Globals& globals, const Options& options) {
 }
 
 }  // namespace
+
+Result<std::optional<WallTime>> moment(const std::string& text) {
+  if (text.empty()) return std::optional<WallTime>();
+  if (auto ago = parse_duration(text))
+    return std::optional(SystemClock().wall() - std::chrono::duration_cast<std::chrono::milliseconds>(*ago));
+  if (auto at = parse_iso8601(text)) return std::optional(*at);
+  return fail(error(store::StoreCode::not_found, "{} is neither a duration nor a time", quote(text))
+                  .hint("for example --since 2h or --since 2026-11-24T05:00:00Z"));
+}
 
 void add_ledger(CLI::App& app, const Globals& globals, Run& chosen) {
   auto options = std::make_shared<Options>();

@@ -41,12 +41,13 @@ int run(const Globals& globals, const Options& options) {
 }  // namespace
 
 void add_status(CLI::App& app, const Globals& globals, Run& chosen) {
-  auto* command = app.add_subcommand("status", "how every gateway is, layer by layer");
+  auto* command = app.add_subcommand("status", "how every gateway is, layer by layer, and every other node");
   auto options = std::make_shared<Options>();
   command->add_flag("--watch", options->watch, "show it again every second until Ctrl-C");
   command->footer(
       "Example:\n  meshops status --format json | jq '.nodes[].gateways[].state'\n\n"
-      "Exits 0 when every gateway is ready or stopped by a person, else 1.");
+      "Also how this node sees the others, how long ago, and why it does nothing about one in trouble.\n"
+      "Exits 0 when every gateway is ready or stopped by a person and no other node is in trouble, else 1.");
   command->callback(
       [&globals, &chosen, options] { chosen = [&globals, options] { return run(globals, *options); }; });
 }

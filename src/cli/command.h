@@ -38,6 +38,9 @@ int report(const Globals& globals, const Error& why);
 Result<std::string> ask_agent(const Globals& globals, const std::string& method, const std::string& target,
                               Duration limit = std::chrono::seconds(10), std::string body = {});
 
+/// Of --since: "2h" before now, or a time; nothing if it was not given.
+Result<std::optional<WallTime>> moment(const std::string& text);
+
 /// Every gateway of this machine, asked from a program without an event loop.
 Discovery discover_here(const Mesh& mesh);
 
@@ -50,8 +53,16 @@ void add_diagnose(CLI::App& app, const Globals& globals, Run& chosen);
 void add_heal(CLI::App& app, const Globals& globals, Run& chosen);    // heal pause resume
 void add_ledger(CLI::App& app, const Globals& globals, Run& chosen);  // ledger undo
 void add_explain(CLI::App& app, const Globals& globals, Run& chosen);
-void add_audit(CLI::App& app, const Globals& globals, Run& chosen);  // audit rules confirm
-void add_cloud(CLI::App& app, const Globals& globals, Run& chosen);  // cloud export
+void add_audit(CLI::App& app, const Globals& globals, Run& chosen);    // audit rules confirm
+void add_cloud(CLI::App& app, const Globals& globals, Run& chosen);    // cloud export
+void add_secrets(CLI::App& app, const Globals& globals, Run& chosen);  // secrets list access
+void add_mesh(CLI::App& app, const Globals& globals, Run& chosen);     // mesh init join leave members
+// Into the group that add_mesh() makes: mesh matrix; mesh keys install check, which it returns for more.
+void add_matrix(CLI::App& mesh, const Globals& globals, Run& chosen);
+CLI::App& add_mesh_keys(CLI::App& mesh, const Globals& globals, Run& chosen);
+void add_remote(CLI::App& app, const Globals& globals, Run& chosen);
+void add_web(CLI::App& app, const Globals& globals, Run& chosen);
+void add_path(CLI::App& app, const Globals& globals, Run& chosen);
 void add_alerts(CLI::App& app, const Globals& globals, Run& chosen);
 void add_config(CLI::App& app, const Globals& globals, Run& chosen);
 void add_self_description(CLI::App& app, const Globals& globals, Run& chosen);  // version completion man

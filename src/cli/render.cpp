@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -87,6 +88,34 @@ void render_gateway(std::string& out, const Json& g, WallTime now, const Painter
   }
 }
 
+std::string seconds_ago(const Json& node, const char* key) {
+  if (!node.contains(key) || !node[key].is_number()) return "never";
+  return about(std::chrono::milliseconds(std::llround(node[key].get<double>() * 1000))) + " ago";
+}
+
+/// As this node sees it: one line, and why nothing is done if something is wrong.
+void render_peer(std::string& out, const Json& node, const Painter& paint) {
+  bool well = field(node, "trouble") == "none";
+  auto summary = field(node, "summary");
+  bool watched = node.value("watched", true);
+  if (well && (!watched || field(node, "gossip") != "alive")) summary = field(node, "gossip");
+  if (node.value("paused", false)) summary += ", paused";
+  out += fmt::format(
+      "{} {}  {}  {}\n", paint(well ? "1;32" : "1;31", "●"), paint("1", field(node, "name")),
+      paint(well ? "32" : "31", summary),
+      paint("90", watched ? fmt::format("heard {} · gateways {}", seconds_ago(node, "heard_s_ago"),
+                                        field(node, "gateways_are"))
+                          : std::string("watched by others")));
+  if (well) return;
+  if (auto why = field(node, "why"); !why.empty()) out += fmt::format("    {} {}\n", paint("33", "→"), why);
+  if (auto said = field(node, "said"); !said.empty())
+    out += fmt::format("    {} {}\n", paint("33", "→"), said);
+  if (!node.contains("gateways") || node["gateways"].empty()) return;
+  for (const auto& gateway : node["gateways"])
+    out += fmt::format("    {} {}: {}  {}\n", field(gateway, "name"), field(gateway, "state"),
+                       field(gateway, "summary"), paint("90", seconds_ago(node, "gateways_s_ago")));
+}
+
 }  // namespace
 
 std::string render_status(const Json& status, WallTime now, const Look& look) {
@@ -94,10 +123,17 @@ std::string render_status(const Json& status, WallTime now, const Look& look) {
   std::string out;
   if (!status.contains("nodes") || !status["nodes"].is_array()) return "no status\n";
   for (const auto& node : status["nodes"]) {
+    if (!node.value("self", true)) {
+      render_peer(out, node, paint);
+      continue;
+    }
     const auto& agent = node.contains("agent") ? node["agent"] : Json::object();
     out += fmt::format("{} · node {} · agent {} {} since {}\n", paint("1", "mesh " + field(status, "mesh")),
                        paint("1", field(node, "name")), field(agent, "version"), field(agent, "state"),
                        ago(field(agent, "since"), now));
+    if (node.contains("mesh"))
+      if (auto trouble = field(node["mesh"], "trouble"); !trouble.empty())
+        out += fmt::format("  {} not in touch with the other nodes: {}\n", paint("33", "→"), trouble);
     if (!node.contains("gateways") || node["gateways"].empty())
       out += "  no gateway here yet — see: meshops discover, meshops config init\n";
     else
@@ -117,11 +153,16 @@ Look look_of_stdout() {
 
 int verdict(const Json& status) {
   if (!status.contains("nodes")) return 1;
-  for (const auto& node : status["nodes"])
+  for (const auto& node : status["nodes"]) {
+    if (!node.value("self", true)) {
+      if (field(node, "trouble") != "none") return 1;
+      continue;
+    }
     for (const auto& gateway : node["gateways"]) {
       auto state = field(gateway, "state");
       if (state != "ready" && state != "stopped") return 1;
     }
+  }
   return 0;
 }
 

@@ -101,6 +101,16 @@ std::string zsh(const CLI::App& app) {
   return "#compdef meshops\nautoload -U +X bashcompinit && bashcompinit\n" + bash(app);
 }
 
+/// Between single quotes fish knows \\ and \'.
+std::string fish_text(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '\\' || c == '\'') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 std::string fish(const CLI::App& app) {
   std::string out = "# fish completion of meshops\ncomplete -c meshops -f\n";
   walk(app, "", [&](const CLI::App& command, const std::string& path) {
@@ -109,12 +119,12 @@ std::string fish(const CLI::App& app) {
     if (!parts.empty()) condition = fmt::format("__fish_seen_subcommand_from {}", parts.back());
     for (const auto* sub : commands_of(command))
       out += fmt::format("complete -c meshops -n '{}' -a {} -d '{}'\n", condition, sub->get_name(),
-                         sub->get_description());
+                         fish_text(sub->get_description()));
     for (const auto* option : command.get_options())
       for (const auto& name : option->get_lnames())
         out += fmt::format("complete -c meshops{} -l {} -d '{}'\n",
                            parts.empty() ? "" : fmt::format(" -n '{}'", condition), name,
-                           option->get_description());
+                           fish_text(option->get_description()));
   });
   return out;
 }

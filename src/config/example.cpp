@@ -61,8 +61,8 @@ struct ExampleTable {
   std::string_view lines;
   std::vector<std::string_view> explained;
 };
-const std::array<ExampleTable, 10>& example_tables() {
-  static const std::array<ExampleTable, 10> all = {{
+const std::array<ExampleTable, 11>& example_tables() {
+  static const std::array<ExampleTable, 11> all = {{
       {"gateway",
        "A gateway that meshops starts itself.",
        "#[[gateway]]\n#name = \"main\"\n",
@@ -109,6 +109,10 @@ const std::array<ExampleTable, 10>& example_tables() {
        "#[[backup]]\n#name = \"memory\"\n#data = \"/home/claw/.openclaw\"\n#target = "
        "\"s3:https://s3.example.org/memory\"\n",
        {"media", "offsite", "every", "keep"}},
+      {"route",
+       "Which models answer; the audit tells of gateways that ask others.",
+       "#[[route]]\n#task = \"chat\"\n#models = [\"anthropic/claude-sonnet-5\", \"openai/gpt-5\"]\n",
+       {"gateway"}},
   }};
   return all;
 }

@@ -35,6 +35,10 @@ struct NodeSpec {
   std::uint16_t port = 0;  // 0: the default of whoever connects
   std::uint16_t ssh_port = 22;
   std::string user = "meshops";
+  std::string host_key;     // "ssh-ed25519 AAAA…" of its SSH server; empty: it cannot be healed over SSH
+  std::string healing_key;  // the same of its healer; empty: it heals nobody
+  std::string instance;     // "gcp:…" or "vultr:…": what its provider calls it; empty: it is never reset
+  std::string outside_url;  // answers 200 while somebody outside the mesh sees the node
   bool operator==(const NodeSpec&) const = default;
 };
 
@@ -112,6 +116,7 @@ struct AuditSpec {
   bool overlay = false;                     // private addresses of peers are reached over an overlay network
   Duration secret_age = std::chrono::hours(24 * 90);
   std::vector<std::string> old_secrets;                        // names of secrets without that limit
+  bool secret_watch = true;                                    // a root agent records who reads them
   unsigned disk_clean = 60, disk_alert = 75, disk_panic = 85;  // percent
   bool operator==(const AuditSpec&) const = default;
 };
@@ -137,10 +142,39 @@ struct BackupSpec {
   bool operator==(const BackupSpec&) const = default;
 };
 
+/// Where the nodes write down what they think, for each other: one folder of thoughts for each node.
+struct HiveSpec {
+  std::filesystem::path directory;  // empty: there is none
+  Duration interval = std::chrono::hours(1);
+  bool operator==(const HiveSpec&) const = default;
+};
+
+/// How a node that nobody reaches is reset through its provider. Without the key of its provider, it is not.
+struct ResetSpec {
+  std::filesystem::path gcp_key_file;  // of a service account that may reset instances and nothing else
+  std::filesystem::path vultr_key_file;
+  std::string gcp_url = "https://compute.googleapis.com";
+  std::string vultr_url = "https://api.vultr.com";
+  bool operator==(const ResetSpec&) const = default;
+};
+
+/// Which models a kind of work goes to.
+struct RouteSpec {
+  std::string task;                 // "chat", "heartbeat", …: the choices of the schema
+  std::vector<std::string> models;  // "provider/model", the best first
+  std::string gateway;              // empty: all
+  bool operator==(const RouteSpec&) const = default;
+};
+
 struct Mesh {
   std::filesystem::path source;  // empty: no file, all defaults
   std::string name = "home";
   std::string node;  // this machine
+  std::uint16_t gossip_port = 7946;
+  std::string gossip_profile = "wan";
+  std::uint16_t serf_rpc_port = 7373;  // on loopback
+  std::uint16_t heartbeat_port = 7947;
+  bool guard_peers = true;  // no ban of a peer stays, and the firewall lets peers in
   std::filesystem::path socket;
   std::filesystem::path state_dir;
   std::string log_level = "info";
@@ -148,11 +182,14 @@ struct Mesh {
   Limits limits;
   HealSpec heal;
   AuditSpec audit;
+  HiveSpec hive;
+  ResetSpec reset;
   std::vector<NodeSpec> nodes;  // at least this one
   std::vector<GatewaySpec> gateways;
   std::vector<AlertSpec> alerts;
   std::vector<AllowSpec> allows;
   std::vector<BackupSpec> backups;
+  std::vector<RouteSpec> routes;
 
   bool operator==(const Mesh&) const = default;
   std::vector<GatewaySpec> gateways_of(const std::string& node_name) const;

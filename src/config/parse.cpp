@@ -64,6 +64,7 @@ class Parser {
       finish_gateways();
       finish_alerts();
       finish_audit();
+      finish_routes();
     } else {
       add(tree.error().at, tree.error().code, tree.error().sentence, tree.error().hint);
     }
@@ -89,7 +90,8 @@ class Parser {
   // --- each section, key by key ---
 
   void fill_all(const toml_tree::Table& root) {
-    mesh_at_.at = agent_at_.at = limits_at_.at = heal_at_.at = audit_at_.at = {1, 1};
+    mesh_at_.at = agent_at_.at = limits_at_.at = heal_at_.at = audit_at_.at = hive_at_.at =
+        reset_at_.at = {1, 1};
     for (const auto& entry : root) {
       if (entry.key == "mesh") {
         if (const auto* t = single(entry)) fill(schema::mesh_keys(), *t, "mesh", mesh_, mesh_at_);
@@ -102,6 +104,10 @@ class Parser {
         if (const auto* t = single(entry)) fill(schema::heal_keys(), *t, "heal", mesh_.heal, heal_at_);
       } else if (entry.key == "audit") {
         if (const auto* t = single(entry)) fill(schema::audit_keys(), *t, "audit", mesh_.audit, audit_at_);
+      } else if (entry.key == "hive") {
+        if (const auto* t = single(entry)) fill(schema::hive_keys(), *t, "hive", mesh_.hive, hive_at_);
+      } else if (entry.key == "reset") {
+        if (const auto* t = single(entry)) fill(schema::reset_keys(), *t, "reset", mesh_.reset, reset_at_);
       } else if (entry.key == "node") {
         fill_list(entry, schema::node_keys(), mesh_.nodes, nodes_at_);
       } else if (entry.key == "gateway") {
@@ -112,6 +118,8 @@ class Parser {
         fill_list(entry, schema::allow_keys(), mesh_.allows, allows_at_);
       } else if (entry.key == "backup") {
         fill_list(entry, schema::backup_keys(), mesh_.backups, backups_at_);
+      } else if (entry.key == "route") {
+        fill_list(entry, schema::route_keys(), mesh_.routes, routes_at_);
       } else {
         unknown_section(entry);
       }
@@ -226,10 +234,18 @@ class Parser {
       add(agent_at_.value_at("socket"), ConfigCode::bad_value,
           fmt::format("agent.socket has {} bytes, expected at most {}: the kernel takes no longer one",
                       mesh_.socket.string().size(), kMostSocketBytes));
+    two_ports("gossip_port", mesh_.gossip_port, "serf_rpc_port", mesh_.serf_rpc_port);
+    two_ports("gossip_port", mesh_.gossip_port, "heartbeat_port", mesh_.heartbeat_port);
     const auto& l = mesh_.limits;
     not_below("start_cap", l.start_cap, "start_floor", l.start_floor);
     not_below("backoff_max", l.backoff_max, "backoff_base", l.backoff_base);
     not_below("backoff_max", l.backoff_max, "backoff_first", l.backoff_first);
+  }
+
+  void two_ports(std::string_view one, std::uint16_t port, std::string_view other, std::uint16_t other_port) {
+    if (port != other_port || !mesh_at_.usable(one) || !mesh_at_.usable(other)) return;
+    add(mesh_at_.value_at(mesh_at_.has(other) ? other : one), ConfigCode::conflict,
+        fmt::format("mesh.{} and mesh.{} are both {}, expected two ports", one, other, port));
   }
 
   void not_below(std::string_view high, Duration high_value, std::string_view low, Duration low_value) {
@@ -252,6 +268,7 @@ class Parser {
                         quote(node.name)),
             "address = \"10.0.0.1\"");
     }
+    one_healer_each();
     if (mesh_.nodes.empty()) {
       mesh_.nodes.push_back({.name = mesh_.node, .address = kThisMachine});
       nodes_at_.emplace_back().keys["name"].good = true;
@@ -268,6 +285,19 @@ class Parser {
                 quote(mesh_.node), node_list()),
             fmt::format("under [mesh]: node = \"{}\"", mesh_.nodes.front().name));
     }
+  }
+
+  /// Two nodes with one key could not be told apart: neither who healed, nor whose key was stolen.
+  void one_healer_each() {
+    for (std::size_t i = 0; i < mesh_.nodes.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (!mesh_.nodes[i].healing_key.empty() && mesh_.nodes[i].healing_key == mesh_.nodes[j].healing_key) {
+          add(nodes_at_[i].value_at("healing_key"), ConfigCode::duplicate,
+              fmt::format("node {} has the healing key of node {}, expected one of its own",
+                          quote(mesh_.nodes[i].name), quote(mesh_.nodes[j].name)),
+              fmt::format("on {}: meshops mesh keys", mesh_.nodes[i].name));
+          break;
+        }
   }
 
   bool all_nodes_named() const {
@@ -458,11 +488,37 @@ class Parser {
       if (backup.media.empty()) backup.media = backup.target.starts_with('/') ? "disk" : "object-store";
   }
 
+  void finish_routes() {
+    for (std::size_t i = 0; i < mesh_.routes.size(); ++i) {
+      const auto& route = mesh_.routes[i];
+      const auto& seen = routes_at_[i];
+      for (std::size_t j = 0; j < i; ++j)
+        if (!route.task.empty() && mesh_.routes[j].task == route.task &&
+            mesh_.routes[j].gateway == route.gateway)
+          add(seen.at, ConfigCode::duplicate,
+              fmt::format("a second [[route]] for {}, the first is in line {}", route.task,
+                          routes_at_[j].at.line));
+      for (const auto& model : route.models) {
+        auto slash = model.find('/');
+        if (slash == 0 || slash == model.npos || slash + 1 == model.size() ||
+            model.find_first_of(" \t\"'") != model.npos)
+          add(seen.value_at("models"), ConfigCode::bad_value,
+              fmt::format("route.models has '{}', expected provider/model", printable(model)));
+      }
+      bool known = route.gateway.empty() || std::ranges::any_of(mesh_.gateways, [&](const GatewaySpec& g) {
+                     return g.name == route.gateway;
+                   });
+      if (!known && !mesh_.gateways.empty())
+        add(seen.value_at("gateway"), ConfigCode::bad_value,
+            fmt::format("route.gateway is '{}', expected the name of a [[gateway]]", route.gateway));
+    }
+  }
+
   std::string file_;
   const Surroundings& around_;
   Mesh mesh_;
-  Seen mesh_at_, agent_at_, limits_at_, heal_at_, audit_at_;
-  std::vector<Seen> nodes_at_, gateways_at_, alerts_at_, allows_at_, backups_at_;
+  Seen mesh_at_, agent_at_, limits_at_, heal_at_, audit_at_, hive_at_, reset_at_;
+  std::vector<Seen> nodes_at_, gateways_at_, alerts_at_, allows_at_, backups_at_, routes_at_;
   struct Found {
     Position at;
     std::size_t order;  // of faults at one place the first found comes first

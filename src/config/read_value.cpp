@@ -127,6 +127,14 @@ class Reader {
         // Not repeated, as above.
         if (auto server = values::mail_server(text); !server) return bad("not usable", server.error());
         return text;
+      case Type::public_key: {
+        auto key = values::public_key(text);
+        if (!key) return bad(quote(text, 40), key.error());
+        return *key;
+      }
+      case Type::instance:
+        if (auto parsed = values::instance(text); !parsed) return bad(quote(text), parsed.error());
+        return text;
       case Type::unit: {
         auto full = values::unit(text);
         if (!full) return bad(quote(text), full.error());

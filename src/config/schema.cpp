@@ -20,6 +20,7 @@ constexpr std::string_view kRuntimeKinds[] = {"process", "systemd-system", "syst
 constexpr std::string_view kProfiles[] = {"normal", "cautious", "observe-only"};
 constexpr std::string_view kDiscovers[] = {"false", "observe", "true"};
 constexpr std::string_view kAlertKinds[] = {"webhook", "slack", "discord", "telegram", "smtp", "command"};
+constexpr std::string_view kGossipProfiles[] = {"lan", "wan"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warn", "error"};
 
 constexpr unsigned bit(GatewayKind k) { return 1U << static_cast<unsigned>(k); }
@@ -58,6 +59,30 @@ std::span<const Key<Mesh>> mesh_keys() {
                         .meaning = "Which [[node]] this machine is.",
                         .example = "\"alpha\"",
                         .default_words = "the host name, without its domain"}),
+      key<&Mesh::gossip_port>({.name = "gossip_port",
+                               .type = Type::port,
+                               .meaning = "Where the nodes' Serf agents hear each other, TCP and UDP.",
+                               .example = "17946"}),
+      key<&Mesh::gossip_profile>(
+          {.name = "gossip_profile",
+           .type = Type::choice,
+           .meaning = "How patient Serf is: \"wan\" for nodes at several places, \"lan\" for one network.",
+           .example = "\"lan\"",
+           .choices = kGossipProfiles}),
+      key<&Mesh::serf_rpc_port>({.name = "serf_rpc_port",
+                                 .type = Type::port,
+                                 .meaning = "Where a node's own Serf agent takes orders, on loopback only.",
+                                 .example = "17373"}),
+      key<&Mesh::heartbeat_port>({.name = "heartbeat_port",
+                                  .type = Type::port,
+                                  .meaning = "Where each node answers the heartbeats of the others, UDP.",
+                                  .example = "17947"}),
+      key<&Mesh::guard_peers>(
+          {.name = "guard_peers",
+           .type = Type::yes_no,
+           .meaning = "The agent keeps the nodes within reach of each other: fail2ban bans none of them, and "
+                      "the firewall lets them in at the ports of the mesh.",
+           .example = "false"}),
   };
   return keys;
 }
@@ -247,6 +272,63 @@ std::span<const Key<NodeSpec>> node_keys() {
                             .type = Type::account,
                             .meaning = "The account for SSH to it.",
                             .example = "\"ops\""}),
+      key<&NodeSpec::host_key>(
+          {.name = "host_key",
+           .type = Type::public_key,
+           .meaning = "The ed25519 host key of its SSH server: no other one is believed when it is healed. "
+                      "`meshops mesh keys` on that node prints the line.",
+           .example = "\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN5RaB4n1SOQ0sRt/kOysjN23RGOHZX9bisEJ2kpk5uN\"",
+           .default_words = "none: the others cannot heal it over SSH"}),
+      key<&NodeSpec::healing_key>(
+          {.name = "healing_key",
+           .type = Type::public_key,
+           .meaning = "The public key of that node's healer: with it, that node may heal this one. "
+                      "`meshops mesh keys` on that node prints the line.",
+           .example = "\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDQ6nuIXhbP5FukhR7eLxI2qOtKS3VIkP1kOdSD1YaeD\"",
+           .default_words = "none: it heals nobody"}),
+      key<&NodeSpec::instance>(
+          {.name = "instance",
+           .type = Type::instance,
+           .meaning = "What its provider calls it: \"gcp:PROJECT/ZONE/NAME\" or \"vultr:ID\". With a key in "
+                      "[reset], the others reset it when none of them has reached it for minutes.",
+           .example = "\"gcp:my-project/europe-west1-b/alpha\"",
+           .default_words = "none: it is never reset"}),
+      key<&NodeSpec::outside_url>(
+          {.name = "outside_url",
+           .type = Type::url,
+           .meaning =
+               "Answers with 200 while somebody outside of the mesh sees this node, and with 404 or 503 "
+               "while not: the third witness in a mesh of two.",
+           .example = "\"https://status.example.org/alpha\"",
+           .default_words = "none"}),
+  };
+  return keys;
+}
+
+std::span<const Key<ResetSpec>> reset_keys() {
+  static const std::vector<Key<ResetSpec>> keys = {
+      key<&ResetSpec::gcp_key_file>(
+          {.name = "gcp_key_file",
+           .type = Type::path,
+           .meaning = "The key of a Google service account (JSON, mode 600) that may reset the mesh's "
+                      "instances and nothing else (compute.instances.get, compute.instances.reset, "
+                      "compute.zoneOperations.get).",
+           .example = "\"/etc/meshops/gcp-reset.json\"",
+           .default_words = "none: no instance of Google's is reset"}),
+      key<&ResetSpec::vultr_key_file>(
+          {.name = "vultr_key_file",
+           .type = Type::path,
+           .meaning = "A file (mode 600) with the API key of a Vultr user whose rights are those of resets.",
+           .example = "\"/etc/meshops/vultr-reset.key\"",
+           .default_words = "none: no instance of Vultr's is reset"}),
+      key<&ResetSpec::gcp_url>({.name = "gcp_url",
+                                .type = Type::url,
+                                .meaning = "Where Google's compute API is.",
+                                .example = "\"https://compute.internal.example.org\""}),
+      key<&ResetSpec::vultr_url>({.name = "vultr_url",
+                                  .type = Type::url,
+                                  .meaning = "Where Vultr's API is.",
+                                  .example = "\"https://vultr.internal.example.org\""}),
   };
   return keys;
 }
@@ -363,6 +445,8 @@ const std::vector<Section>& sections() {
       section("limits", false, "How patient and how bold meshops is.", limits_keys()),
       section("heal", false, "How far meshops may go to mend a gateway.", heal_keys()),
       section("audit", false, "What you have decided, as far as `meshops audit` asks for it.", audit_keys()),
+      section("hive", false, "The shared brain of the mesh, as the audit looks at it.", hive_keys()),
+      section("reset", false, "How a node that nobody reaches is reset through its provider.", reset_keys()),
       section("node", true, "One machine of the mesh. Without any, the mesh is this machine alone.",
               node_keys()),
       section("gateway", true, "One gateway to look after.", gateway_keys()),
@@ -373,6 +457,8 @@ const std::vector<Section>& sections() {
       section("allow", true, "One finding of the audit that you live with, why, and until when.",
               allow_keys()),
       section("backup", true, "One copy of your data, as the audit counts them.", backup_keys()),
+      section("route", true, "Which models a kind of work goes to, as the audit holds the gateways to it.",
+              route_keys()),
   };
   return all;
 }
@@ -441,6 +527,10 @@ std::string wanted(const KeyFacts& key) {
       return "a mail address";
     case Type::mailboxes:
       return "a list of mail addresses";
+    case Type::public_key:
+      return "an ed25519 public key such as \"ssh-ed25519 AAAA…\"";
+    case Type::instance:
+      return "an instance such as \"gcp:PROJECT/ZONE/NAME\" or \"vultr:ID\"";
     case Type::choice:
       break;
   }

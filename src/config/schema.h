@@ -36,6 +36,8 @@ enum class Type {
   mail_server,  // smtps://host:port
   mailbox,      // name@host
   mailboxes,    // a list of them
+  public_key,   // ssh-ed25519 AAAA…
+  instance,     // gcp:PROJECT/ZONE/NAME, vultr:ID
   environment,  // a table of texts
 };
 
@@ -92,6 +94,9 @@ std::span<const Key<GatewaySpec>> gateway_keys();
 std::span<const Key<AlertSpec>> alert_keys();
 std::span<const Key<AllowSpec>> allow_keys();
 std::span<const Key<BackupSpec>> backup_keys();
+std::span<const Key<HiveSpec>> hive_keys();
+std::span<const Key<ResetSpec>> reset_keys();
+std::span<const Key<RouteSpec>> route_keys();
 
 /// A section without its types: what documentation and suggestions need.
 struct Section {

@@ -46,6 +46,11 @@ std::span<const Key<AuditSpec>> audit_keys() {
                                     .meaning = "Names of secrets that may be older.",
                                     .example = "[\"TELEGRAM_BOT_TOKEN\"]",
                                     .default_words = "none"}),
+      key<&AuditSpec::secret_watch>({.name = "secret_watch",
+                                     .type = Type::yes_no,
+                                     .meaning = "An agent that runs as root records who reads files that "
+                                                "hold secrets: meshops secrets access.",
+                                     .example = "false"}),
       key<&AuditSpec::disk_clean>({.name = "disk_clean",
                                    .type = Type::count,
                                    .meaning = "Percent of a disk in use from which on it is told.",
@@ -132,6 +137,51 @@ std::span<const Key<BackupSpec>> backup_keys() {
                               .meaning = "How many copies are kept before the oldest goes; 0: all.",
                               .example = "14",
                               .at_most = 10000}),
+  };
+  return keys;
+}
+
+std::span<const Key<HiveSpec>> hive_keys() {
+  static const std::vector<Key<HiveSpec>> keys = {
+      key<&HiveSpec::directory>(
+          {.name = "directory",
+           .type = Type::path,
+           .meaning = "Where the nodes' thoughts lie, in one folder for each node, called as the node is.",
+           .example = "\"/srv/hive\"",
+           .default_words = "none"}),
+      key<&HiveSpec::interval>({.name = "interval",
+                                .type = Type::duration,
+                                .meaning = "How often each node writes one down.",
+                                .example = "\"30m\"",
+                                .at_least = ms(1min),
+                                .at_most = ms(8760h),
+                                .because = "a thought costs a model call"}),
+  };
+  return keys;
+}
+
+std::span<const Key<RouteSpec>> route_keys() {
+  static constexpr std::string_view kTasks[] = {"chat",       "utility",     "decision",    "image",
+                                                "pdf",        "voice",       "heartbeat",   "subagents",
+                                                "compaction", "media-image", "media-music", "media-video"};
+  static const std::vector<Key<RouteSpec>> keys = {
+      key<&RouteSpec::task>({.name = "task",
+                             .type = Type::choice,
+                             .meaning = "The kind of work.",
+                             .example = "\"chat\"",
+                             .required = true,
+                             .choices = kTasks}),
+      key<&RouteSpec::models>({.name = "models",
+                               .type = Type::words,
+                               .meaning = "The models it goes to, the best first. OpenClaw takes no second "
+                                          "one for utility, decision, heartbeat and compaction.",
+                               .example = "[\"anthropic/claude-sonnet-5\", \"openai/gpt-5\"]",
+                               .required = true}),
+      key<&RouteSpec::gateway>({.name = "gateway",
+                                .type = Type::name,
+                                .meaning = "Only the gateways of this name.",
+                                .example = "\"main\"",
+                                .default_words = "all gateways"}),
   };
   return keys;
 }

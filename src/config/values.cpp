@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "formats/ssh_keys.h"
 
 namespace meshops::values {
 
@@ -170,6 +171,32 @@ bool in_clear_text(std::string_view url) {
   auto rest = url.substr(kPlain.size());
   auto target = address(rest.substr(0, rest.find_first_of("/?#")));
   return !target || !is_loopback(target->host);
+}
+
+std::expected<std::string, std::string> public_key(std::string_view text) {
+  // RFC 8709: the type's name again, then 32 bytes.
+  constexpr std::string_view kHead("\0\0\0\x0bssh-ed25519\0\0\0\x20", 19);
+  auto parts = words(text);
+  if (!text.contains('\n') && parts.size() >= 2 && parts[0] == "ssh-ed25519") {
+    auto blob = ssh::decode_base64(parts[1]);
+    if (blob && blob->size() == kHead.size() + 32 && blob->starts_with(kHead))
+      return fmt::format("{} {}", parts[0], parts[1]);
+  }
+  return std::unexpected("an ed25519 public key such as \"ssh-ed25519 AAAA…\", as in a .pub file");
+}
+
+std::expected<Instance, std::string> instance(std::string_view text) {
+  auto colon = text.find(':');
+  Instance out{.provider = std::string(text.substr(0, colon)), .parts = {}};
+  if (colon != text.npos)
+    for (auto part : split(text.substr(colon + 1), '/')) out.parts.emplace_back(part);
+  // Each becomes a part of a URL's path: nothing in them may mean anything there.
+  bool plain = std::ranges::all_of(out.parts, [](const std::string& part) {
+    return !part.empty() && part.size() <= 100 && part != "." && part != ".." && only(part, "-_.:");
+  });
+  if (out.provider == "gcp" && out.parts.size() == 3 && plain) return out;
+  if (out.provider == "vultr" && out.parts.size() == 1 && plain) return out;
+  return std::unexpected("\"gcp:PROJECT/ZONE/NAME\" or \"vultr:ID\"");
 }
 
 std::expected<std::string, std::string> unit(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace meshops::values {
 
@@ -49,6 +50,16 @@ std::expected<MailServer, std::string> mail_server(std::string_view text);
 bool in_clear_text(std::string_view url);
 /// "localhost", "127.…", "::1".
 bool is_loopback(std::string_view host);
+
+/// "ssh-ed25519 AAAA…" without its comment; or what was expected.
+std::expected<std::string, std::string> public_key(std::string_view text);
+
+struct Instance {
+  std::string provider;            // "gcp", "vultr"
+  std::vector<std::string> parts;  // project, zone, name; or the one id
+};
+/// "gcp:my-project/europe-west1-b/alpha", "vultr:cb676a46-66fd-4dfb-b839-443f2e6c0b60"; or what was expected.
+std::expected<Instance, std::string> instance(std::string_view text);
 
 /// A service unit's full name, with ".service" when the text has no suffix of its own; or what was expected.
 std::expected<std::string, std::string> unit(std::string_view text);

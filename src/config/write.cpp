@@ -91,11 +91,14 @@ std::string to_toml(const Mesh& mesh) {
   write_table(out, "[limits]", schema::limits_keys(), mesh.limits);
   write_table(out, "[heal]", schema::heal_keys(), mesh.heal);
   write_table(out, "[audit]", schema::audit_keys(), mesh.audit);
+  write_table(out, "[hive]", schema::hive_keys(), mesh.hive);
+  write_table(out, "[reset]", schema::reset_keys(), mesh.reset);
   for (const auto& node : mesh.nodes) write_table(out, "[[node]]", schema::node_keys(), node);
   for (const auto& gateway : mesh.gateways) write_table(out, "[[gateway]]", schema::gateway_keys(), gateway);
   for (const auto& alert : mesh.alerts) write_table(out, "[[alert]]", schema::alert_keys(), alert);
   for (const auto& allow : mesh.allows) write_table(out, "[[allow]]", schema::allow_keys(), allow);
   for (const auto& backup : mesh.backups) write_table(out, "[[backup]]", schema::backup_keys(), backup);
+  for (const auto& route : mesh.routes) write_table(out, "[[route]]", schema::route_keys(), route);
   return out;
 }
 
@@ -108,6 +111,8 @@ std::string to_json(const Mesh& mesh) {
   out["limits"] = json_table(schema::limits_keys(), mesh.limits);
   out["heal"] = json_table(schema::heal_keys(), mesh.heal);
   out["audit"] = json_table(schema::audit_keys(), mesh.audit);
+  out["hive"] = json_table(schema::hive_keys(), mesh.hive);
+  out["reset"] = json_table(schema::reset_keys(), mesh.reset);
   out["node"] = Json::array();
   for (const auto& node : mesh.nodes) out["node"].push_back(json_table(schema::node_keys(), node));
   out["gateway"] = Json::array();
@@ -119,6 +124,8 @@ std::string to_json(const Mesh& mesh) {
   for (const auto& allow : mesh.allows) out["allow"].push_back(json_table(schema::allow_keys(), allow));
   out["backup"] = Json::array();
   for (const auto& backup : mesh.backups) out["backup"].push_back(json_table(schema::backup_keys(), backup));
+  out["route"] = Json::array();
+  for (const auto& route : mesh.routes) out["route"].push_back(json_table(schema::route_keys(), route));
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -112,6 +112,8 @@ std::size_t times_in_everyday_lines(std::string_view needle) {
   return times;
 }
 
+std::size_t gram_in_everyday_lines(std::string_view gram) { return lines().grams[Lines::hash(gram.data())]; }
+
 std::string_view rarest_part(std::string_view needle, std::size_t size) {
   if (needle.size() <= size) return needle;
   auto best = needle.substr(0, size);

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "diagnose/everyday.h"
+#include "diagnose/finder.h"
 
 namespace meshops::diagnose {
 
@@ -38,9 +39,6 @@ void keep_better(Needles& best, Needles candidate) {
 
 /// No set is larger, and no class that is read as its members.
 constexpr std::size_t kFew = 24, kFewMembers = 6;
-constexpr std::size_t kShortest = 2;
-/// The search compares no more at once, and many long ones have a part in common.
-constexpr std::size_t kLongest = 8;
 
 /// A part of a pattern.
 struct Part {
@@ -101,7 +99,7 @@ class Sequence {
   }
 
   void offer(const Strings& set) {
-    auto is_long = [](const std::string& s) { return s.size() >= kShortest; };
+    auto is_long = [](const std::string& s) { return s.size() >= Finder::kShortest; };
     if (!set.empty() && std::ranges::all_of(set, is_long)) keep_better(best_, set);
   }
 
@@ -229,7 +227,7 @@ class Reader {
 std::vector<std::string> needles_of(std::string_view pattern) {
   auto found = Reader(pattern).alternatives().best;
   if (!found) return {};
-  for (auto& needle : *found) needle = rarest_part(needle, kLongest);
+  for (auto& needle : *found) needle = rarest_part(needle, Finder::kLongest);
   // A needle inside another one finds whatever the longer one finds.
   std::ranges::sort(*found, [](const auto& a, const auto& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;

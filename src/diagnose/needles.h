@@ -8,9 +8,9 @@
 
 namespace meshops::diagnose {
 
-/// Lower case, each at least two bytes. Empty if there is no such set: then the pattern must change (a unit
-/// test looks). Knows the syntax that the signature tables use: alternatives, groups, classes, repeats,
-/// anchors, escapes.
+/// Lower case, each as long as Finder takes them. Empty if there is no such set: then the pattern must change
+/// (a unit test looks). Knows the syntax that the signature tables use: alternatives, groups, classes,
+/// repeats, anchors, escapes.
 std::vector<std::string> needles_of(std::string_view pattern);
 
 }  // namespace meshops::diagnose

@@ -1,16 +1,16 @@
 #include "diagnose/scan.h"
 
 #include <fmt/format.h>
-#include <hs/hs.h>
 #include <re2/re2.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <string>
 
-#include "diagnose/everyday.h"
+#include "diagnose/finder.h"
 #include "diagnose/needles.h"
 #include "formats/utf8.h"
 
@@ -69,16 +69,9 @@ bool among_text(std::string_view text, std::string_view line, std::string_view m
   return good * 4 >= all * 3;
 }
 
-struct FreeDatabase {
-  void operator()(hs_database_t* db) const { hs_free_database(db); }
-};
-struct FreeScratch {
-  void operator()(hs_scratch_t* scratch) const { hs_free_scratch(scratch); }
-};
-
 }  // namespace
 
-/// All needles of all signatures as one database, and whose each is.
+/// All needles of all signatures, to be looked for at once, and whose each is.
 class Scanner::Needles {
  public:
   explicit Needles(std::span<const Signature> signatures) {
@@ -89,78 +82,23 @@ class Scanner::Needles {
       if (own.empty()) broken_table(s.id, "has no needle");
       for (auto& needle : own) all[std::move(needle)].push_back(i);
     }
-    share(all);
-    std::vector<const char*> texts;
-    std::vector<std::size_t> sizes;
-    std::vector<unsigned> ids;
+    std::vector<std::string> texts;
     for (auto& [needle, owners] : all) {
-      ids.push_back(static_cast<unsigned>(owners_.size()));
-      texts.push_back(needle.c_str());
-      sizes.push_back(needle.size());
+      texts.push_back(needle);
       owners_.push_back(std::move(owners));
     }
-    std::vector<unsigned> flags(texts.size(), HS_FLAG_CASELESS);
-    hs_database_t* db = nullptr;
-    hs_compile_error_t* why = nullptr;
-    if (hs_compile_lit_multi(texts.data(), flags.data(), ids.data(), sizes.data(),
-                             static_cast<unsigned>(texts.size()), HS_MODE_BLOCK, nullptr, &db,
-                             &why) != HS_SUCCESS)
-      broken_table("needles", why == nullptr ? "?" : why->message);
-    database_.reset(db);
+    finder_.emplace(std::move(texts));
   }
 
   std::size_t size() const { return owners_.size(); }
   const std::vector<std::size_t>& owners(std::size_t needle) const { return owners_[needle]; }
 
-  /// Scratch is for one scan at a time.
-  std::unique_ptr<hs_scratch_t, FreeScratch> scratch() const {
-    hs_scratch_t* raw = nullptr;
-    if (hs_alloc_scratch(database_.get(), &raw) != HS_SUCCESS) broken_table("needles", "no memory");
-    return std::unique_ptr<hs_scratch_t, FreeScratch>(raw);
-  }
-
-  /// Calls found(needle, end) for each, in the order of their ends.
-  template <typename Found>
-  void find(std::string_view block, hs_scratch_t* scratch, Found found) const {
-    auto code = hs_scan(
-        database_.get(), block.data(), static_cast<unsigned>(block.size()), 0, scratch,
-        [](unsigned id, unsigned long long, unsigned long long to, unsigned, void* context) {
-          (*static_cast<Found*>(context))(id, static_cast<std::size_t>(to));
-          return 0;
-        },
-        &found);
-    if (code != HS_SUCCESS) broken_table("needles", fmt::format("a scan failed with code {}", code));
-  }
+  const Finder& finder() const { return *finder_; }
 
  private:
   using Owned = std::map<std::string, std::vector<std::size_t>>;
 
-  /// A needle that contains another one is not looked for: the shorter one finds its lines, too. Fewer
-  /// needles are faster, as long as the short ones are rare.
-  static void share(Owned& all) {
-    constexpr std::size_t kLongEnough = 6;
-    auto rare = [](std::string_view n) { return n.size() >= kLongEnough && times_in_everyday_lines(n) == 0; };
-    std::vector<std::string> by_size;
-    for (const auto& [needle, owners] : all) by_size.push_back(needle);
-    std::ranges::sort(by_size, [](const auto& a, const auto& b) {
-      return a.size() != b.size() ? a.size() < b.size() : a < b;
-    });
-    std::vector<std::string_view> kept;
-    for (const auto& needle : by_size) {
-      auto inside =
-          std::ranges::find_if(kept, [&](std::string_view k) { return needle.find(k) != needle.npos; });
-      if (inside == kept.end()) {
-        if (rare(needle)) kept.push_back(needle);
-        continue;
-      }
-      auto& owners = all[std::string(*inside)];
-      for (auto owner : all[needle])
-        if (std::ranges::find(owners, owner) == owners.end()) owners.push_back(owner);
-      all.erase(needle);
-    }
-  }
-
-  std::unique_ptr<hs_database_t, FreeDatabase> database_;
+  std::optional<Finder> finder_;
   std::vector<std::vector<std::size_t>> owners_;
 };
 
@@ -195,14 +133,13 @@ class Reading {
   }
 
   void read() {
-    auto scratch = scanner_.needles_->scratch();
     for (block_begin_ = 0; block_begin_ < text_.size(); block_begin_ = block_end_) {
       block_end_ = block_end(text_, block_begin_);
       line_begin_ = line_end_ = block_begin_;
       for (auto& s : of_) s.next_block();
       asleep_.assign(scanner_.needles_->size(), 0);
-      scanner_.needles_->find(
-          text_.substr(block_begin_, block_end_ - block_begin_), scratch.get(),
+      scanner_.needles_->finder().find(
+          text_.substr(block_begin_, block_end_ - block_begin_),
           [this](std::size_t needle, std::size_t end) { found(needle, block_begin_ + end - 1); });
     }
     std::ranges::sort(hits, [](const Hit& a, const Hit& b) {
@@ -232,7 +169,7 @@ class Reading {
     }
   };
 
-  /// `at` is the last byte of a needle; they come in this order.
+  /// `at` is the last byte of a needle. They come in this order, but for those that overlap.
   void found(std::size_t needle, std::size_t at) {
     ++work.needles;
     if (asleep_[needle] != 0) return;

@@ -105,6 +105,9 @@ std::vector<Port> ports(const yaml::Value& value) {
       port.container = parts.back();
       if (parts.size() > 1) port.host = parts[parts.size() - 2];
       if (parts.size() > 2) port.host_address = parts[parts.size() - 3];
+      // "[::1]:80:80"
+      if (port.host_address.starts_with('[') && port.host_address.ends_with(']'))
+        port.host_address = port.host_address.substr(1, port.host_address.size() - 2);
     }
     if (!port.container.empty()) out.push_back(std::move(port));
   }

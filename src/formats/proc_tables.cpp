@@ -1,5 +1,8 @@
 #include "formats/proc_tables.h"
 
+#include <arpa/inet.h>
+
+#include <array>
 #include <cmath>
 #include <string>
 
@@ -67,6 +70,48 @@ void add_ports(std::string_view text, Ports& ports) {
     if (colon == std::string_view::npos) continue;
     if (auto port = to_number<std::uint16_t>(parts[1].substr(colon + 1), 16)) ports.set(*port);
   }
+}
+
+namespace {
+
+/// "0100007F" and the four words of an IPv6 address, each with its lowest byte first.
+std::string address_of(std::string_view hex) {
+  std::array<unsigned char, 16> bytes{};
+  if (hex.size() != 8 && hex.size() != 32) return {};
+  for (std::size_t word = 0; word * 8 < hex.size(); ++word) {
+    auto value = to_number<std::uint32_t>(hex.substr(word * 8, 8), 16);
+    if (!value) return {};
+    for (std::size_t i = 0; i < 4; ++i)
+      bytes[word * 4 + i] = static_cast<unsigned char>((*value >> (8 * i)) & 0xFFU);
+  }
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (::inet_ntop(hex.size() == 8 ? AF_INET : AF_INET6, bytes.data(), text.data(), text.size()) == nullptr)
+    return {};
+  return text.data();
+}
+
+}  // namespace
+
+std::vector<Waiting> waiting_sockets(std::string_view text, Transport transport) {
+  constexpr std::size_t kMost = 16384;
+  std::vector<Waiting> out;
+  for (auto line : split(text, '\n')) {
+    // sl local rem st tx:rx tr:when retrnsmt uid timeout inode …: "0: 0100007F:0016 00000000:0000 0A … 0 0
+    // 123"
+    auto parts = words(line);
+    if (parts.size() < 10 || out.size() >= kMost) continue;
+    // 0A is LISTEN; of UDP 07, which is "closed", says that nobody is at the other end.
+    if (parts[3] != (transport == Transport::tcp ? "0A" : "07")) continue;
+    auto colon = parts[1].rfind(':');
+    if (colon == std::string_view::npos) continue;
+    auto port = to_number<std::uint16_t>(parts[1].substr(colon + 1), 16);
+    auto uid = to_number<std::uint32_t>(parts[7]);
+    auto inode = to_number<std::uint64_t>(parts[9]);
+    auto address = address_of(parts[1].substr(0, colon));
+    if (port.value_or(0) == 0 || !uid || !inode || address.empty()) continue;
+    out.push_back({std::move(address), *port, *uid, *inode});
+  }
+  return out;
 }
 
 std::optional<std::uint64_t> systemd_size(std::string_view text) {

@@ -115,9 +115,12 @@ bool holds(const ssh::Line& match, const Connection& connection) {
 }
 
 bool always_holds(const ssh::Line& match) {
+  constexpr std::array<std::string_view, 5> kPatterns = {"user", "group", "host", "address", "localaddress"};
   auto [criteria, good] = ssh::parse_match(match.rest);
-  return good && std::ranges::all_of(criteria, [](const ssh::Criterion& c) {
-           return c.name == "all" || (!c.negated && c.value == "*");
+  return good && std::ranges::all_of(criteria, [&](const ssh::Criterion& c) {
+           // Of a word that sshd does not know nothing holds.
+           return !c.negated && (c.name == "all" ||
+                                 (c.value == "*" && std::ranges::find(kPatterns, c.name) != kPatterns.end()));
          });
 }
 

@@ -16,7 +16,12 @@ constexpr std::array<std::string_view, 46> kTypes = {
     "NSEC3", "NSEC3PARAM", "OPENPGPKEY", "PTR",   "RP",    "RRSIG",  "SIG", "SMIMEA",  "SOA",   "SPF",
     "SRV",   "SSHFP",      "SVCB",       "TLSA",  "TXT",   "URI"};
 
-bool is_type(std::string_view word) { return std::ranges::find(kTypes, word) != kTypes.end(); }
+/// A known one, or RFC 3597's "TYPE65280".
+bool is_type(std::string_view word) {
+  if (std::ranges::find(kTypes, word) != kTypes.end()) return true;
+  return word.size() > 4 && word.starts_with("TYPE") &&
+         std::ranges::all_of(word.substr(4), [](char c) { return c >= '0' && c <= '9'; });
+}
 bool is_class(std::string_view word) { return word == "IN" || word == "CH" || word == "HS" || word == "CS"; }
 /// "3600", "1h30m".
 bool is_ttl(std::string_view word) {
@@ -169,7 +174,7 @@ Zone parse(std::string_view text, std::string_view given) {
     while (i < t.size() && (is_class(upper(t[i].text)) || is_ttl(upper(t[i].text)))) ++i;
     if (i >= t.size()) continue;
     auto type = upper(t[i].text);
-    if (!is_type(type) && !type.starts_with("TYPE")) continue;
+    if (!is_type(type)) continue;
     Record record{.owner = owner, .type = type, .fields = {}, .line = t[0].line, .column = t[i].column};
     // The type is what the eye looks for, should it stand on a later line.
     if (t[i].line != t[0].line) record.line = t[i].line;

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/fd.h"
+#include "base/process.h"
 
 namespace meshops {
 
@@ -16,14 +17,7 @@ class ExitWatch {
   ExitWatch(const boost::asio::any_io_executor& executor, Fd pidfd, std::function<void()> ended)
       : state_(std::make_shared<State>(executor, pidfd.release())) {
     state_->ended = std::move(ended);
-    state_->descriptor.async_wait(
-        boost::asio::posix::stream_descriptor::wait_read,
-        [state = std::weak_ptr<State>(state_)](const boost::system::error_code& failed) {
-          auto alive = state.lock();
-          if (!alive || failed) return;
-          auto call = std::move(alive->ended);
-          if (call) call();
-        });
+    wait(state_);
   }
   ExitWatch(const ExitWatch&) = delete;
   ExitWatch& operator=(const ExitWatch&) = delete;
@@ -37,6 +31,18 @@ class ExitWatch {
     boost::asio::posix::stream_descriptor descriptor;
     std::function<void()> ended;
   };
+  static void wait(const std::shared_ptr<State>& state) {
+    state->descriptor.async_wait(
+        boost::asio::posix::stream_descriptor::wait_read,
+        [weak = std::weak_ptr<State>(state)](const boost::system::error_code& failed) {
+          auto alive = weak.lock();
+          if (!alive || failed) return;
+          // A wrong end would be a wrong restart.
+          if (!has_ended(alive->descriptor.native_handle())) return wait(alive);
+          auto call = std::move(alive->ended);
+          if (call) call();
+        });
+  }
   std::shared_ptr<State> state_;
 };
 

@@ -286,6 +286,15 @@ std::optional<Package> installed_package(const GatewaySpec& spec, const Host& ho
   return std::nullopt;
 }
 
+std::vector<std::string> tool_of(const std::vector<std::string>& gateway_command) {
+  for (std::size_t i = 0; i < gateway_command.size(); ++i) {
+    const auto& word = gateway_command[i];
+    if (word.ends_with(".mjs") || word.ends_with(".js") || fs::path(word).filename() == "openclaw")
+      return {gateway_command.begin(), gateway_command.begin() + static_cast<std::ptrdiff_t>(i) + 1};
+  }
+  return {};
+}
+
 std::string installed_version(const GatewaySpec& spec, const Host& host) {
   auto package = installed_package(spec, host);
   return package ? package->version : std::string();

@@ -51,6 +51,9 @@ struct Package {
   std::string node_range;  // engines.node: ">=24.16.0 <25 || >=26.1.0"; empty if it does not say
 };
 std::optional<Package> installed_package(const GatewaySpec& spec, const Host& host);
+/// The words that start the gateway's own tool, out of those that start it: "node --option …/dist/index.js
+/// gateway", "…/openclaw.mjs gateway", "/usr/bin/openclaw gateway". Empty: it cannot be told.
+std::vector<std::string> tool_of(const std::vector<std::string>& gateway_command);
 /// Its version; empty if it cannot be found.
 std::string installed_version(const GatewaySpec& spec, const Host& host);
 

@@ -114,6 +114,7 @@ Step Ladder::see(Instant now, const Sight& sight) {
 /// A person stopped the gateway: what was done stays, what was told is no news any more.
 Step Ladder::stand_down() {
   state_ = State::well;
+  told_ = 0;
   until_.reset();
   well_since_.reset();
   auto open = std::exchange(open_, std::nullopt);
@@ -142,6 +143,7 @@ Step Ladder::all_is_well(Instant now) {
       if (well < rules_.well_for) return {};
       state_ = State::well;
       until_.reset();
+      told_ = 0;
       return {Step::Act::recover, 0, "it is well again"};
     case State::pausing:
       if (well < rules_.well_for) return {};
@@ -167,10 +169,16 @@ Step Ladder::rest(Instant now, Duration pause) {
 }
 
 Step Ladder::tell(Instant now, std::string why) {
+  // Each further end of one that is down may show what the first ones did not.
+  auto pause = is_down(trouble_) ? rules_.look_sooner : rules_.look_again;
+  for (unsigned i = 0; i < told_ && pause < rules_.look_again; ++i) pause *= 2;
   state_ = State::told;
-  until_ = now + rules_.look_again;
+  until_ = now + std::min(pause, rules_.look_again);
   told_at_ = now;
   why_ = why;
+  bool news = told_++ == 0 || why != told_why_;
+  told_why_ = why;
+  if (!news) return {};
   return {Step::Act::tell, 0, std::move(why)};
 }
 
@@ -372,6 +380,7 @@ Step Ladder::person_asks(const Sight& sight) {
     return {};
   tried_.clear();
   in_vain_ = 0;
+  told_ = 0;
   if (sight.trouble == Trouble::none || !sight.wanted || sight.starting) return {};
   return begin_look(State::looking, "a person asks for it");
 }

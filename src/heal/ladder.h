@@ -87,6 +87,7 @@ class Ladder {
     Duration prove_cap = std::chrono::minutes(25);     // a start is waited for no longer than this
     Duration forget_after = std::chrono::minutes(10);  // well for this long: every remedy may be tried again
     Duration look_again = std::chrono::hours(1);       // after people were told
+    Duration look_sooner = std::chrono::minutes(2);    // of a gateway that is down; doubles up to look_again
     double least_score = 0.28;
   };
   explicit Ladder(Rules rules) : rules_(rules) {}
@@ -124,6 +125,8 @@ class Ladder {
   void resume_proving(Instant now, const Option& option);
 
   State state() const { return state_; }
+  /// It is at nothing: nothing is looked at, changed, or waited for to help.
+  bool idle() const { return state_ == State::well || state_ == State::pausing || state_ == State::told; }
   /// The gateway must not be started meanwhile: what it starts from is being looked at or changed.
   bool holds_starts() const {
     return state_ == State::looking || state_ == State::treating || state_ == State::reviewing ||
@@ -172,6 +175,8 @@ class Ladder {
   std::set<std::pair<std::string, std::string>> tried_;
   std::deque<Instant> acted_;  // treatments of the last hour
   unsigned in_vain_ = 0;       // treatments in a row that did not help
+  unsigned told_ = 0;          // looks in a row that ended with telling people
+  std::string told_why_;       // the last time
   std::string why_;
 };
 std::string_view text(Ladder::State state);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "gateway/openclaw_files.h"
 
 namespace meshops::heal {
 
@@ -93,15 +94,11 @@ Result<RunTool> gateway_tool(const Patient& patient, const std::vector<std::stri
   if (patient.spec.runtime == RuntimeKind::docker)
     return not_applicable("the gateway's own tool is in the container");
   if (patient.spec.kind != GatewayKind::openclaw) return not_applicable("only OpenClaw brings such a tool");
-  RunTool tool{.user = patient.owner.name, .working_dir = "/", .limit = limit};
-  bool script = false;
-  for (const auto& word : patient.spec.command) {
-    tool.argv.push_back(word);
-    // "node --option …/dist/index.js gateway …", "…/openclaw.mjs gateway", "/usr/bin/openclaw gateway"
-    script = word.ends_with(".mjs") || word.ends_with(".js") || fs::path(word).filename() == "openclaw";
-    if (script) break;
-  }
-  if (!script) return not_applicable("it is not known which command starts the gateway");
+  RunTool tool{.argv = openclaw::tool_of(patient.spec.command),
+               .user = patient.owner.name,
+               .working_dir = "/",
+               .limit = limit};
+  if (tool.argv.empty()) return not_applicable("it is not known which command starts the gateway");
   tool.argv.insert(tool.argv.end(), arguments.begin(), arguments.end());
   // Named outright, so that it cannot work on another gateway of the same user. Nothing else of the gateway's
   // environment: what goes into the ledger must hold no secret, and the tool reads its own files.

@@ -8,12 +8,12 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace meshops {
 
@@ -69,12 +69,7 @@ Result<sd_bus*> Bus::open(const BusAddress& address) {
   sd_bus* bus = nullptr;
   if (int r = ::sd_bus_new(&bus); r < 0) return failed(r);
   // '=', ',' and ';' mean something in an address; a runtime directory may hold any of them.
-  std::string text = "unix:path=";
-  for (char c : address.socket)
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("/_-.", c) != nullptr)
-      text += c;
-    else
-      text += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  auto text = "unix:path=" + percent_encoded(address.socket, "/");
 
   int r = ::sd_bus_set_address(bus, text.c_str());
   if (r >= 0) r = ::sd_bus_set_bus_client(bus, address.daemon ? 1 : 0);

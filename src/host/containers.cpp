@@ -3,7 +3,6 @@
 #include <string.h>  // explicit_bzero
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -18,16 +17,6 @@ namespace {
 constexpr auto kVersion = "/v1.41";  // Docker 20.10 and later; Podman's compatible API
 constexpr Duration kLimit = std::chrono::seconds(10);
 constexpr std::size_t kLogLimit = 2U << 20;
-
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (char c : text)
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.')
-      out += c;
-    else
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  return out;
-}
 
 /// {"message": "…"}, with which the engine explains every refusal.
 std::string explanation(std::string_view body) {

@@ -68,17 +68,27 @@ std::vector<FileSystemInfo> parse_mountinfo(std::string_view text) {
   return out;
 }
 
+bool set_space(FileSystemInfo& system, const Space& space) {
+  if (space.blocks == 0) return false;
+  // Without what is kept for root: full is what df calls 100 %.
+  system.bytes = (space.blocks - space.free + space.available) * space.block_bytes;
+  system.bytes_free = space.available * space.block_bytes;
+  system.inodes = space.inodes - space.inodes_free + space.inodes_available;
+  system.inodes_free = space.inodes_available;
+  return true;
+}
+
 Result<std::vector<FileSystemInfo>> local_file_systems() {
   auto out = parse_mountinfo(TRY(read_file("/proc/self/mountinfo", 4U << 20)));
   std::erase_if(out, [](FileSystemInfo& fs) {
     struct statvfs st{};
-    if (::statvfs(fs.mount_point.c_str(), &st) != 0 || st.f_blocks == 0) return true;
-    // Without what is kept for root: full is what df calls 100 %.
-    fs.bytes = (st.f_blocks - st.f_bfree + st.f_bavail) * st.f_frsize;
-    fs.bytes_free = st.f_bavail * st.f_frsize;
-    fs.inodes = st.f_files - st.f_ffree + st.f_favail;
-    fs.inodes_free = st.f_favail;
-    return false;
+    return ::statvfs(fs.mount_point.c_str(), &st) != 0 || !set_space(fs, {.blocks = st.f_blocks,
+                                                                          .free = st.f_bfree,
+                                                                          .available = st.f_bavail,
+                                                                          .block_bytes = st.f_frsize,
+                                                                          .inodes = st.f_files,
+                                                                          .inodes_free = st.f_ffree,
+                                                                          .inodes_available = st.f_favail});
   });
   return out;
 }

@@ -13,6 +13,14 @@ namespace meshops {
 /// one point the last is the one seen.
 std::vector<FileSystemInfo> parse_mountinfo(std::string_view text);
 
+/// What statvfs(3) says of one.
+struct Space {
+  std::uint64_t blocks = 0, free = 0, available = 0, block_bytes = 0;
+  std::uint64_t inodes = 0, inodes_free = 0, inodes_available = 0;
+};
+/// Sizes as df shows them; false for one that stores nothing.
+bool set_space(FileSystemInfo& system, const Space& space);
+
 /// Those of this process's mount namespace, with sizes.
 Result<std::vector<FileSystemInfo>> local_file_systems();
 

@@ -20,8 +20,7 @@ namespace meshops {
 namespace {
 
 /// Kernel ticks as a duration; a nonsense count saturates.
-Duration from_ticks(std::uint64_t ticks) {
-  static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+Duration from_ticks(std::uint64_t ticks, std::uint64_t per_second) {
   const std::uint64_t tick_ns = 1'000'000'000U / per_second;
   const auto most = static_cast<std::uint64_t>(Duration::max().count());
   return Duration(static_cast<Duration::rep>(ticks > most / tick_ns ? most : ticks * tick_ns));
@@ -30,6 +29,12 @@ Duration from_ticks(std::uint64_t ticks) {
 }  // namespace
 
 Result<ProcessInfo> parse_proc_stat(std::string_view text) {
+  static const proc::Units own{static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)),
+                               static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
+  return proc::parse_stat(text, own);
+}
+
+Result<ProcessInfo> proc::parse_stat(std::string_view text, const Units& units) {
   auto broken = [&] { return fail(HostCode::parse, "cannot read the process state {}", quote(text)); };
   // The name stands in parentheses and may itself hold blanks and parentheses: the last one closes it.
   auto open = text.find('('), close = text.rfind(')');
@@ -63,11 +68,12 @@ Result<ProcessInfo> parse_proc_stat(std::string_view text) {
   auto pages = to_number<std::int64_t>(field(24));
   if (!parent || !user_ticks || !system_ticks || !started || !pages) return broken();
   p.parent = *parent;
-  auto user = from_ticks(*user_ticks), system = from_ticks(*system_ticks);
+  auto user = from_ticks(*user_ticks, units.ticks_per_second),
+       system = from_ticks(*system_ticks, units.ticks_per_second);
   p.cpu = user > Duration::max() - system ? Duration::max() : user + system;
   p.start_ticks = *started;
-  p.started = from_ticks(*started);
-  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  p.started = from_ticks(*started, units.ticks_per_second);
+  const auto page = units.page_bytes;
   if (*pages > 0 && static_cast<std::uint64_t>(*pages) <= std::numeric_limits<std::uint64_t>::max() / page)
     p.rss = static_cast<std::uint64_t>(*pages) * page;
   return p;
@@ -130,6 +136,13 @@ std::string parse_cgroup(std::string_view text) {
   }
   // On "hybrid" machines both exist and the unified one may be unused.
   return std::string(unified.size() > 1 || systemd.empty() ? unified : systemd);
+}
+
+std::optional<uid_t> parse_real_uid(std::string_view status) {
+  for (auto line : split(status, '\n'))
+    if (line.starts_with("Uid:"))
+      if (auto ids = words(line.substr(4)); !ids.empty()) return to_number<uid_t>(ids[0]);
+  return std::nullopt;
 }
 
 std::vector<Account> parse_passwd(std::string_view text) {

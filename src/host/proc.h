@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,20 @@ Result<std::vector<pid_t>> pids();
 
 Result<Environment> read_environment(pid_t pid, const std::vector<std::string>& names);
 
+/// In which units the kernel that wrote a text counts.
+struct Units {
+  std::uint64_t ticks_per_second = 100;
+  std::uint64_t page_bytes = 4096;
+};
+/// parse_proc_stat() for a text of another machine.
+Result<ProcessInfo> parse_stat(std::string_view text, const Units& units);
+
 /// "0::/system.slice/x.service" lines → the path in the unified hierarchy, or in systemd's own on older
 /// machines.
 std::string parse_cgroup(std::string_view text);
+/// The real user id out of /proc/PID/status: of a process that may not be looked into, the owner of its
+/// directory is root, whoever runs it.
+std::optional<uid_t> parse_real_uid(std::string_view status);
 /// Texts separated by NUL, as in cmdline.
 std::vector<std::string> parse_nul_list(std::string_view bytes);
 /// passwd(5); lines that are not accounts are skipped, as the C library does.

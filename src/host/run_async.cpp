@@ -47,11 +47,7 @@ class Running : public std::enable_shared_from_this<Running> {
   }
 
   void begin() {
-    pidfd_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const Failed& failed) {
-      if (failed) return;
-      self->ended = true;
-      self->notice();
-    });
+    wait_for_end();
     read(out_, output.out, out_buffer_);
     read(err_, output.err, err_buffer_);
   }
@@ -81,6 +77,14 @@ class Running : public std::enable_shared_from_this<Running> {
 
  private:
   using Buffer = std::array<char, 16384>;
+  void wait_for_end() {
+    pidfd_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const Failed& failed) {
+      if (failed) return;
+      if (!has_ended(self->pidfd_.native_handle())) return self->wait_for_end();
+      self->ended = true;
+      self->notice();
+    });
+  }
   void read(Descriptor& from, std::string& into, Buffer& buffer) {
     from.async_read_some(asio::buffer(buffer), [this, self = shared_from_this(), &from, &into, &buffer](
                                                    const Failed& failed, std::size_t n) {

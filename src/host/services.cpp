@@ -126,25 +126,52 @@ class Core : public std::enable_shared_from_this<Core> {
 
   awaitable<Result<std::vector<std::string>>> list(std::string pattern) {
     auto self = shared_from_this();
-    auto fill = [&pattern](sd_bus_message* m) {
-      int r = ::sd_bus_message_append(m, "as", 0);
-      return r < 0 ? r : ::sd_bus_message_append(m, "as", 1, pattern.c_str());
-    };
-    auto units = bus_->send(kPath, kManager, "ListUnitsByPatterns", fill, kCallLimit);
-    if (!units) co_return fail(std::move(units).error());
-    auto files = bus_->send(kPath, kManager, "ListUnitFilesByPatterns", fill, kCallLimit);
-    if (!files) co_return fail(std::move(files).error());
-    auto doing = fmt::format("list the units {}", pattern);
-    auto unit_answer = co_await good(**units, doing);
-    if (!unit_answer) co_return fail(std::move(unit_answer).error());
-    auto file_answer = co_await good(**files, doing);
-    if (!file_answer) co_return fail(std::move(file_answer).error());
-
+    auto lists = co_await both_lists(pattern);
+    if (!lists) co_return fail(std::move(lists).error());
     std::set<std::string> names;
-    int r = first_texts(unit_answer->get(), "ssssssouso", "sssssouso", names);
-    if (r >= 0) r = first_texts(file_answer->get(), "ss", "s", names);
+    int r = first_texts(lists->units.get(), "ssssssouso", "sssssouso", names);
+    if (r >= 0) r = first_texts(lists->files.get(), "ss", "s", names);
     if (r < 0) co_return fail(ServiceCode::io, "the list of units of {} cannot be read", bus_->shown());
     co_return std::vector<std::string>(names.begin(), names.end());
+  }
+
+  awaitable<Result<std::vector<UnitState>>> survey(std::string pattern) {
+    auto self = shared_from_this();
+    auto lists = co_await both_lists(pattern);
+    if (!lists) co_return fail(std::move(lists).error());
+    std::map<std::string, UnitState> found;
+    if (!read_loaded(lists->units.get(), found) || !read_installed(lists->files.get(), found))
+      co_return fail(ServiceCode::io, "the list of units of {} cannot be read", bus_->shown());
+    // All questions are on their way before the first answer is read.
+    std::vector<std::pair<UnitState*, std::unique_ptr<Bus::Call>>> asked;
+    std::vector<UnitState> out;
+    for (auto& [name, state] : found) {
+      if (state.load_state != "loaded" || state.active_state != "inactive") continue;
+      auto call = bus_->send(
+          unit_path(name), kProperties, "Get",
+          [](sd_bus_message* m) { return ::sd_bus_message_append(m, "ss", kUnit, "NeedDaemonReload"); },
+          kCallLimit);
+      if (!call) co_return fail(std::move(call).error());
+      asked.emplace_back(&state, std::move(*call));
+    }
+    for (auto& [state, call] : asked) {
+      auto answer = co_await good(*call, "read the state of " + state->name);
+      int flag = 0;
+      // Unloaded meanwhile: then there is nothing to load anew.
+      if (answer && ::sd_bus_message_read(answer->get(), "v", "b", &flag) >= 0)
+        state->needs_daemon_reload = flag != 0;
+    }
+    for (auto& [name, state] : found) {
+      if (!state.active_state.empty() && state.active_state != "inactive") {
+        auto whole = co_await unit(name);
+        if (!whole && whole.error().is(code_name(ServiceCode::no_bus)))
+          co_return fail(std::move(whole).error());
+        if (whole) state = std::move(*whole);
+      }
+      if (state.active_state.empty()) state.active_state = "inactive";
+      out.push_back(std::move(state));
+    }
+    co_return out;
   }
 
   awaitable<Result<bool>> ending() {
@@ -312,6 +339,67 @@ class Core : public std::enable_shared_from_this<Core> {
     return r < 0 ? r : ::sd_bus_message_exit_container(m);
   }
 
+  struct Lists {
+    BusMessage units, files;
+  };
+  /// `pattern` must stay until it is done.
+  awaitable<Result<Lists>> both_lists(const std::string& pattern) {
+    auto fill = [&pattern](sd_bus_message* m) {
+      int r = ::sd_bus_message_append(m, "as", 0);
+      return r < 0 ? r : ::sd_bus_message_append(m, "as", 1, pattern.c_str());
+    };
+    auto units = bus_->send(kPath, kManager, "ListUnitsByPatterns", fill, kCallLimit);
+    if (!units) co_return fail(std::move(units).error());
+    auto files = bus_->send(kPath, kManager, "ListUnitFilesByPatterns", fill, kCallLimit);
+    if (!files) co_return fail(std::move(files).error());
+    auto doing = fmt::format("list the units {}", pattern);
+    auto unit_answer = co_await good(**units, doing);
+    if (!unit_answer) co_return fail(std::move(unit_answer).error());
+    auto file_answer = co_await good(**files, doing);
+    if (!file_answer) co_return fail(std::move(file_answer).error());
+    co_return Lists{std::move(*unit_answer), std::move(*file_answer)};
+  }
+
+  static bool read_loaded(sd_bus_message* m, std::map<std::string, UnitState>& out) {
+    int r = ::sd_bus_message_enter_container(m, 'a', "(ssssssouso)");
+    const char *name = nullptr, *description = nullptr, *load = nullptr, *active = nullptr, *sub = nullptr,
+               *following = nullptr, *path = nullptr, *job_type = nullptr, *job_path = nullptr;
+    std::uint32_t job = 0;
+    while (r >= 0 && (r = ::sd_bus_message_read(m, "(ssssssouso)", &name, &description, &load, &active, &sub,
+                                                &following, &path, &job, &job_type, &job_path)) > 0) {
+      auto& state = out[name];
+      state.name = name;
+      state.description = description;
+      state.load_state = load;
+      state.active_state = active;
+      state.sub_state = sub;
+      state.has_job = job != 0;
+    }
+    return r >= 0;
+  }
+  /// After the loaded ones: an instance has the file of its template.
+  static bool read_installed(sd_bus_message* m, std::map<std::string, UnitState>& out) {
+    std::map<std::string, std::pair<std::string, std::string>> files;  // path, state
+    int r = ::sd_bus_message_enter_container(m, 'a', "(ss)");
+    const char *path = nullptr, *file_state = nullptr;
+    while (r >= 0 && (r = ::sd_bus_message_read(m, "(ss)", &path, &file_state)) > 0) {
+      std::string name(std::string_view(path).substr(std::string_view(path).rfind('/') + 1));
+      // Another name of a unit that is told by its own.
+      if (std::string_view(file_state) == "alias") continue;
+      files[name] = {path, file_state};
+      if (name.find("@.") == std::string::npos) out[name].name = name;
+    }
+    for (auto& [name, state] : out) {
+      auto own = files.find(name);
+      if (auto at = name.find('@'); own == files.end() && at != std::string::npos)
+        own = files.find(name.substr(0, at + 1) + name.substr(name.rfind('.')));
+      if (own == files.end()) continue;
+      state.fragment_path = own->second.first;
+      state.unit_file_state = own->second.second;
+    }
+    return r >= 0;
+  }
+
   void want_jobs() {
     std::erase_if(jobs_, [](const std::weak_ptr<JobWait>& wait) { return wait.expired(); });
     if (jobs_removed_) return;
@@ -397,6 +485,9 @@ class BusServices final : public Services {
   awaitable<Result<UnitState>> unit(std::string name) override { return core_->unit(std::move(name)); }
   awaitable<Result<std::vector<std::string>>> list(std::string pattern) override {
     return core_->list(std::move(pattern));
+  }
+  awaitable<Result<std::vector<UnitState>>> survey(std::string pattern) override {
+    return core_->survey(std::move(pattern));
   }
   awaitable<Status> start(std::string name, Duration limit) override {
     return core_->job("start", "StartUnit", std::move(name), limit);

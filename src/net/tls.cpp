@@ -43,7 +43,8 @@ SSL_CTX* shared_context() {
 
 class Client final : public TlsClient {
  public:
-  explicit Client(SSL* ssl) : ssl_(ssl), in_(::BIO_new(::BIO_s_mem())), out_(::BIO_new(::BIO_s_mem())) {
+  Client(SSL* ssl, std::string host)
+      : ssl_(ssl), host_(std::move(host)), in_(::BIO_new(::BIO_s_mem())), out_(::BIO_new(::BIO_s_mem())) {
     ::BIO_set_mem_eof_return(in_, -1);  // empty means "not yet", not "over"
     ::SSL_set_bio(ssl, in_, out_);      // which now owns both
     ::SSL_set_connect_state(ssl);
@@ -74,6 +75,23 @@ class Client final : public TlsClient {
 
   std::string why() const override { return why_; }
 
+  TlsShown shown() const override {
+    TlsShown out{.version = ::SSL_get_version(ssl_.get())};
+    auto* certificate = ::SSL_get0_peer_certificate(ssl_.get());
+    if (certificate == nullptr) return out;
+    out.certificate = read_certificate(certificate);
+    // The chain is built before name and dates are looked at, so that these are the later verdicts.
+    const auto verdict = ::SSL_get_verify_result(ssl_.get());
+    out.trusted = verdict == X509_V_OK || verdict == X509_V_ERR_HOSTNAME_MISMATCH ||
+                  verdict == X509_V_ERR_IP_ADDRESS_MISMATCH || verdict == X509_V_ERR_CERT_HAS_EXPIRED ||
+                  verdict == X509_V_ERR_CERT_NOT_YET_VALID;
+    if (!out.trusted) out.why_not = ::X509_verify_cert_error_string(verdict);
+    out.name_fits = ::X509_check_host(certificate, host_.c_str(), host_.size(), 0, nullptr) == 1 ||
+                    ::X509_check_ip_asc(certificate, host_.c_str(), 0) == 1;
+    ::ERR_clear_error();
+    return out;
+  }
+
  private:
   Step judge(int result) {
     if (result > 0) return Step::done;
@@ -94,6 +112,7 @@ class Client final : public TlsClient {
   }
 
   std::unique_ptr<SSL, Free> ssl_;
+  std::string host_;
   BIO* in_;
   BIO* out_;
   std::array<char, 8192> buffer_;
@@ -115,7 +134,7 @@ Result<std::unique_ptr<TlsClient>> TlsClient::make(const std::string& host, bool
       return fail(NetCode::tls, "TLS cannot be set up for {}: {}", quote(host), last_reason());
   }
   ::SSL_set_verify(ssl.get(), verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-  return std::make_unique<Client>(ssl.release());
+  return std::make_unique<Client>(ssl.release(), host);
 }
 
 }  // namespace meshops

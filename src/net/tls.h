@@ -1,14 +1,25 @@
 // The client's side of TLS over bytes: what came from the peer goes in, what must go to the peer comes out.
-// Knows no socket; used by Wire only. Source: OpenSSL 3, ssl(7), bio(7).
+// Knows no socket; used by Wire, and by the walk to a peer. Source: OpenSSL 3, ssl(7), bio(7).
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "net/certificate.h"
 
 namespace meshops {
+
+/// What the peer has shown by the end of the handshake. The chain is judged also where it is not verified.
+struct TlsShown {
+  std::string version;  // "TLSv1.3"
+  std::optional<Certificate> certificate;
+  bool trusted = false;  // a chain to one of the machine's authorities; says nothing of name and dates
+  std::string why_not;   // "self-signed certificate"
+  bool name_fits = false;
+};
 
 class TlsClient {
  public:
@@ -31,6 +42,7 @@ class TlsClient {
   virtual std::string to_send() = 0;
   /// "certificate verify failed (self-signed certificate)"
   virtual std::string why() const = 0;
+  virtual TlsShown shown() const = 0;
 };
 
 }  // namespace meshops

@@ -20,12 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// "mshp": tells our file from another program's (PRAGMA application_id).
-constexpr std::int64_t kApplication = 0x6d736870;
-/// Of the tables below (PRAGMA user_version). A later version adds its steps to make_tables().
-constexpr std::int64_t kVersion = 1;
-
-constexpr const char* kTables = R"(
+constexpr const char* kLedgerTables = R"(
 CREATE TABLE entries(
   id INTEGER PRIMARY KEY AUTOINCREMENT, gateway TEXT NOT NULL, cause TEXT NOT NULL, score REAL NOT NULL,
   remedy TEXT NOT NULL, sentence TEXT NOT NULL, evidence TEXT NOT NULL, incident TEXT NOT NULL,
@@ -45,10 +40,7 @@ CREATE TABLE messages(
 ) STRICT;
 CREATE INDEX messages_of_recipient ON messages(recipient, key, queued_ms);
 CREATE INDEX messages_waiting ON messages(id) WHERE state = 'waiting';
-PRAGMA application_id = 1836279920;
-PRAGMA user_version = 1;
 )";
-static_assert(kApplication == 1836279920 && kVersion == 1, "the numbers in the text above");
 
 /// Laid by beside the database, given back when the disk is full: so that what is done against the full disk
 /// can still be written down. A treatment takes some 20 KiB.
@@ -110,6 +102,10 @@ class Prepared {
 
 }  // namespace
 
+// "mshp". A later version of the tables adds its steps to make_tables().
+const Schema kLedgerSchema{
+    .what = "ledger", .application = 0x6d736870, .version = 1, .tables = kLedgerTables, .spare = true};
+
 bool Row::null(int column) const { return ::sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 std::int64_t Row::number(int column) const { return ::sqlite3_column_int64(statement_, column); }
 double Row::real(int column) const { return ::sqlite3_column_double(statement_, column); }
@@ -122,37 +118,37 @@ std::string Row::text(int column) const {
 
 Database::~Database() { ::sqlite3_close_v2(handle_); }
 
-Result<std::unique_ptr<Database>> Database::open(const fs::path& file, For use) {
-  auto opened = connect(file, use);
+Result<std::unique_ptr<Database>> Database::open(const fs::path& file, For use, const Schema& schema) {
+  auto opened = connect(file, use, schema);
   if (opened || use == For::reader || !opened.error().is(code_name(StoreCode::damaged))) return opened;
 
   // A connection of its own, that has read nothing: to hold the lock while the file is moved away.
   sqlite3* raw = nullptr;
   ::sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::string name;
-  auto moved = Database(file, raw).set_aside(name);
+  auto moved = Database(file, raw, schema).set_aside(name);
   if (!moved) return fail(std::move(moved).error().because(std::move(opened).error()));
-  auto fresh = TRY(connect(file, use));
+  auto fresh = TRY(connect(file, use, schema));
   fresh->note_ = fmt::format("{} was damaged ({}); it was set aside as {} and a new one begun", file.string(),
                              opened.error().text(), name);
   return fresh;
 }
 
-Result<std::unique_ptr<Database>> Database::connect(const fs::path& file, For use) {
+Result<std::unique_ptr<Database>> Database::connect(const fs::path& file, For use, const Schema& schema) {
   if (use == For::agent) {
     CHECK_OK(make_directories(file.parent_path(), 0700));
     // Not by SQLite, whose umask-made file others could read for a moment. Its -wal and -shm take the same
     // mode.
     Fd made(::open(file.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
     if (!made && errno != EEXIST)
-      return fail(error(StoreCode::cannot_open, "the ledger cannot be kept in {}", file.string())
+      return fail(error(StoreCode::cannot_open, "the {} cannot be kept in {}", schema.what, file.string())
                       .because(file_error(errno, "make", file)));
   } else if (std::error_code ignored; !fs::exists(file, ignored)) {
-    return fail(StoreCode::not_found, "there is no ledger at {} yet", file.string());
+    return fail(StoreCode::not_found, "there is no {} at {} yet", schema.what, file.string());
   }
   sqlite3* raw = nullptr;
   int code = ::sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-  std::unique_ptr<Database> database(new Database(file, raw));
+  std::unique_ptr<Database> database(new Database(file, raw, schema));
   if (raw == nullptr) return fail(StoreCode::io, "cannot open {}: no memory", file.string());
   ::sqlite3_extended_result_codes(raw, 1);
   if (code != SQLITE_OK) return fail(database->failure("open"));
@@ -189,18 +185,19 @@ Status Database::check_owner() {
   CHECK_OK(each("PRAGMA user_version", {}, [&](const Row& row) { version = row.number(0); }));
   CHECK_OK(each("SELECT count(*) FROM sqlite_schema", {}, [&](const Row& row) { tables = row.number(0); }));
   if (application == 0 && version == 0 && tables == 0) return ok();  // just made
-  if (application != kApplication)
+  if (application != schema_.application)
     return fail(error(StoreCode::cannot_open, "{} is the database of another program and was not touched",
                       file_.string())
                     .hint("move it elsewhere, or give [agent] another state_dir"));
   if (version < 1)
     return fail(StoreCode::damaged, "{} is damaged: it says version {}", file_.string(), version);
-  if (version > kVersion)
-    return fail(error(StoreCode::newer,
-                      "{} was written by a newer meshops (version {} of its tables, this one knows {}) "
-                      "and was not touched",
-                      file_.string(), version, kVersion)
-                    .hint("install the newer meshops again, or move the file away to begin a new ledger"));
+  if (version > schema_.version)
+    return fail(
+        error(StoreCode::newer,
+              "{} was written by a newer meshops (version {} of its tables, this one knows {}) "
+              "and was not touched",
+              file_.string(), version, schema_.version)
+            .hint("install the newer meshops again, or move the file away to begin a new {}", schema_.what));
   return ok();
 }
 
@@ -209,8 +206,10 @@ Status Database::make_tables() {
   // Asked again inside the transaction: two may have opened a new file at once.
   return write([&]() -> Status {
     CHECK_OK(each("PRAGMA user_version", {}, [&](const Row& row) { version = row.number(0); }));
-    if (version == kVersion) return ok();
-    if (::sqlite3_exec(handle_, kTables, nullptr, nullptr, nullptr) != SQLITE_OK)
+    if (version == schema_.version) return ok();
+    auto sql = fmt::format("{}PRAGMA application_id = {};PRAGMA user_version = {};", schema_.tables,
+                           schema_.application, schema_.version);
+    if (::sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
       return fail(failure("make the tables of"));
     return ok();
   });
@@ -239,6 +238,8 @@ Result<std::int64_t> Database::insert(std::string_view sql, std::initializer_lis
   return ::sqlite3_last_insert_rowid(handle_);
 }
 
+Status Database::together(const std::function<Status()>& changes) { return write(changes); }
+
 Result<std::size_t> Database::change(std::string_view sql, std::initializer_list<Value> values) {
   std::size_t rows = 0;
   auto done = write([&] {
@@ -258,6 +259,7 @@ Status Database::write(const std::function<Status()>& work) {
 }
 
 Status Database::attempt(const std::function<Status()>& work) {
+  if (::sqlite3_get_autocommit(handle_) == 0) return work();  // inside together()
   CHECK_OK(run("BEGIN IMMEDIATE"));
   auto done = work();
   if (done) done = run("COMMIT");
@@ -328,6 +330,7 @@ Error Database::failure(std::string_view doing) const {
 bool Database::give_back_spare() { return ::unlink(spare_of(file_).c_str()) == 0; }
 
 void Database::lay_by_spare() {
+  if (!schema_.spare) return;
   struct stat st{};
   auto path = spare_of(file_);
   if (::lstat(path.c_str(), &st) == 0 && st.st_size >= kSpareBytes) return;

@@ -72,6 +72,12 @@ class FakeServices final : public Services {
       if (::fnmatch(pattern.c_str(), name.c_str(), 0) == 0) out.push_back(name);
     co_return out;
   }
+  boost::asio::awaitable<Result<std::vector<UnitState>>> survey(std::string pattern) override {
+    std::vector<UnitState> out;
+    for (const auto& [name, state] : units)
+      if (::fnmatch(pattern.c_str(), name.c_str(), 0) == 0) out.push_back(state);
+    co_return out;
+  }
   boost::asio::awaitable<Status> start(std::string name, Duration) override {
     co_return started("start", name);
   }

@@ -1,4 +1,4 @@
-"""The stand-in's commands, as OpenClaw 2026.9.6 has them: `config validate|schema|set`, `doctor`, `backup`.
+"""The stand-in's commands, as OpenClaw 2026.9.6 has them: `config validate|schema|set`, `doctor`, `backup`, `sessions`.
 
 Used by standin_gateway.py, beside which it lies in a node. Shapes and exit codes are the real ones; they work on the
 state directory and the configuration that the environment names, and start nothing.
@@ -22,7 +22,7 @@ def run(words):
     state, path = configuration.config_path()
     setting, database = Settings(state), Database(state, path)
     version = setting.version
-    if words[:1] in (["config"], ["doctor"], ["backup"]):
+    if words[:1] in (["config"], ["doctor"], ["backup"], ["sessions"]):
         time.sleep(float(setting("CLI_SECONDS", 0)))
     match words:
         case ["config", "validate", *options]:
@@ -40,11 +40,24 @@ def run(words):
             return snapshot(state, option(options, "--agent"), Path(option(options, "--repository")))
         case ["backup", "sqlite", "restore", source, *options]:
             return restore(Path(source), Path(option(options, "--target")))
+        case ["sessions", "cleanup", *options]:
+            return clean_up(state / "agents" / option(options, "--agent") / "sessions", path)
         case ["doctor", *options] if "--lint" in options:
             return lint(path)
         case ["doctor", *options] if "--fix" in options:
             return doctor(state, path, version, database)
     return None
+
+
+def clean_up(sessions, path):
+    """The oldest transcripts go until the rest is within session.maintenance.maxDiskBytes."""
+    limit = configuration.Json5(path.read_text()).value["session"]["maintenance"]["maxDiskBytes"]
+    units = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+    budget = int(limit[:-2]) * units[limit[-2:]] if isinstance(limit, str) else limit
+    files = sorted(sessions.iterdir(), key=lambda f: f.stat().st_mtime)
+    while files and sum(f.stat().st_size for f in files) > budget:
+        files.pop(0).unlink()
+    return CLEAN
 
 
 def lint(path):

@@ -26,7 +26,7 @@ BAD_SSHD = "Ciphers aes256-gcm@openssh.com,aes128-ctr,3des-cbc\n"
 
 @pytest.fixture(scope="module")
 def node(lab):
-    node = lab.add("audited")
+    node = lab.add("mended")
     node.write(UNIT, BAD_UNIT)
     node.systemctl("daemon-reload")
     node.systemctl("enable", "openclaw-gateway.service")
@@ -52,7 +52,8 @@ def fix(node, rule):
     assert done.code == 0, done.out + done.err
     told = json.loads(done.out)
     assert told["verdict"] == "helped", done.out + done.err
-    return told
+    [entry] = told["entries"]
+    return entry["entry"]
 
 
 def ciphers(node):
@@ -71,7 +72,7 @@ def test_a_mend_takes_effect_and_undo_brings_the_bytes_back(node):
         return node.sh("systemctl show -P TimeoutStartUSec openclaw-gateway.service")
 
     assert start_limit() == "30s"
-    entry = fix(node, "SYS-001")["entry"]
+    entry = fix(node, "SYS-001")
     # A drop-in, so that whoever wrote the unit finds it as it was.
     assert node.read(UNIT) == BAD_UNIT and start_limit() == "5min"
     assert "SYS-001" not in rules(audit(node, "--rule", "SYS-001"))
@@ -83,7 +84,7 @@ def test_a_mend_takes_effect_and_undo_brings_the_bytes_back(node):
 
 
 def test_what_could_cut_off_stays_only_when_a_new_session_says_so(node):
-    entry = fix(node, "SSH-009")["entry"]
+    entry = fix(node, "SSH-009")
     assert "3des" not in ciphers(node)
     same = node.run(["meshops", "confirm", "a999"], check=False)
     assert same.code == 3
@@ -93,7 +94,7 @@ def test_what_could_cut_off_stays_only_when_a_new_session_says_so(node):
 
 
 def test_what_nobody_confirms_returns_by_itself(node):
-    entry = fix(node, "SSH-009")["entry"]
+    entry = fix(node, "SSH-009")
     assert "3des" not in ciphers(node)
     # Nothing of ours is left that could be killed: the service manager keeps the guard.
     assert f"meshops-guard-{entry}" in node.sh("systemctl list-timers --all --plain")

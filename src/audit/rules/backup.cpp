@@ -13,9 +13,11 @@ const Rule kRules[] = {
      .title = "Fewer than 3 copies, 2 kinds of media, 1 off-site",
      .why =
          "Two copies on one disk are one copy. What is lost in practice is lost with everything beside it.",
-     .not_when = "a folder without a mesh.toml; copies that others make (a provider's snapshots) are not "
-                 "known unless a "
-                 "[[backup]] declares them",
+     .not_when =
+         "a folder without a mesh.toml, or whose mesh.toml describes no mesh, node or gateway; copies that "
+         "others make (a provider's snapshots) are not "
+         "known unless a "
+         "[[backup]] declares them",
      .remedy = "A [[backup]] for each copy, one of them off-site and on another kind of media.",
      .check = backup::three_two_one},
     {.id = "BKP-002",

@@ -85,8 +85,9 @@ bool rotates(const Run& run, std::string_view tool) {
       continue;
     }
     if (tool == "duplicity") {
-      if (program == "duplicity" &&
-          std::ranges::any_of(argv, [](const std::string& w) { return w.starts_with("remove-"); }))
+      if (program == "duplicity" && std::ranges::any_of(argv, [](const std::string& w) {
+            return w.starts_with("remove-") || w.starts_with("--remove-");
+          }))
         return true;
       continue;
     }

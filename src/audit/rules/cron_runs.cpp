@@ -263,6 +263,10 @@ std::optional<long> seconds_of(std::string_view text) {
 std::string takes_long(const std::vector<std::string>& argv) {
   if (argv.empty()) return "";
   auto program = base_name(argv[0]);
+  // A script of that name elsewhere is another program: /etc/munin/plugins/apt.
+  auto folder = base_name(fs::path(argv[0]).parent_path().string());
+  bool itself = folder.empty() || folder == "bin" || folder == "sbin" || folder == program;
+  const std::string known = itself ? program : "";
   auto has = [&](std::string_view word) { return std::ranges::find(argv, word) != argv.end(); };
   auto second = argv.size() > 1 ? std::string_view(argv[1]) : std::string_view();
   constexpr std::array<std::string_view, 31> kLong = {"rsync",       "restic",
@@ -281,23 +285,23 @@ std::string takes_long(const std::vector<std::string>& argv) {
                                                       "7z",          "lftp",
                                                       "offlineimap", "mbsync",
                                                       "yt-dlp"};
-  if (one_of(program, kLong)) return program;
-  if ((program == "apt" || program == "apt-get") && (has("update") || has("upgrade") || has("dist-upgrade")))
+  if (one_of(known, kLong)) return program;
+  if ((known == "apt" || known == "apt-get") && (has("update") || has("upgrade") || has("dist-upgrade")))
     return program;
-  if (program == "git" &&
+  if (known == "git" &&
       (has("pull") || has("fetch") || has("gc") || has("clone") || has("push") || has("repack")))
     return "git";
-  if (program == "docker" && (has("build") || has("pull") || has("prune")))
+  if (known == "docker" && (has("build") || has("pull") || has("prune")))
     return "docker " + std::string(second);
-  if (program == "find" && (second == "/" || second == "/home" || second == "/var" || second == "/srv"))
+  if (known == "find" && (second == "/" || second == "/home" || second == "/var" || second == "/srv"))
     return "find " + std::string(second);
-  if ((program == "openclaw" || program == "clawdbot") &&
+  if ((known == "openclaw" || known == "clawdbot") &&
       (second == "agent" || second == "doctor" || second == "cron"))
     return program + " " + std::string(second);
-  if (program == "meshops" && (second == "sync" || second == "audit" || second == "backup"))
+  if (known == "meshops" && (second == "sync" || second == "audit" || second == "backup"))
     return "meshops " + std::string(second);
-  if ((program == "aws" || program == "gcloud") && has("sync")) return program + " sync";
-  if ((program == "npm" || program == "pnpm" || program == "yarn") &&
+  if ((known == "aws" || known == "gcloud") && has("sync")) return program + " sync";
+  if ((known == "npm" || known == "pnpm" || known == "yarn") &&
       (second == "install" || second == "ci" || second == "update"))
     return program + " " + std::string(second);
   // A script that says so by its name: "backup.sh", "sync-photos".

@@ -87,6 +87,8 @@ void pinned_in_compose(const Site& site, Findings& out) {
   for (const auto& service : files.services())
     if (service.effective("build"))
       if (auto image = service.image()) own.insert(compose::parse_image(image->text).name);
+  // Services that merge one anchor have one line in common.
+  std::set<std::pair<const ComposeFile*, std::size_t>> told;
   for (const auto& service : files.services()) {
     auto value = service.value.at("image");
     if (!value.is_scalar() || service.effective("build")) continue;
@@ -97,6 +99,7 @@ void pinned_in_compose(const Site& site, Findings& out) {
     if (!image.unset.empty() && last.find('$') != std::string_view::npos) continue;
     auto parsed = compose::parse_image(image.unset.empty() ? image.text : last);
     if (own.contains(parsed.name) || parsed.name.empty() || !parsed.floats()) continue;
+    if (!told.insert({service.file, value.begin()}).second) continue;
     floating(out, at(site, {service.file, value}), image.text, parsed, service.name + " " + parsed.name);
   }
 }

@@ -234,7 +234,8 @@ void comes_back(const Site& site, Findings& out) {
   for (const auto& service : files.services()) {
     if (!service.whole() || service.file->overlay || docker::is_job(service, files.services())) continue;
     auto restart = service.effective("restart");
-    bool never = restart && (restart.value.text() == "no" || restart.value.boolean() == false);
+    auto word = service.text("restart").value_or(compose::Expanded());
+    bool never = restart && word.unset.empty() && (word.text == "no" || lower(word.text) == "false");
     bool policy = (restart && !never) || service.effective("deploy", "restart_policy") ||
                   service.effective("deploy", "mode");
     if (!policy) {

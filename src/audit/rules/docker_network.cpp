@@ -94,11 +94,10 @@ void deaf(Findings& out, Where where, const std::string& by, const std::string& 
 
 /// gateway.bind of a configuration that is mounted into the service.
 std::optional<Where> mounted_bind(const Site& site, const ComposeService& service) {
-  auto volumes = service.effective("volumes");
-  for (const auto& mount : compose::mounts(volumes.value)) {
-    auto source = compose::interpolate(mount.source, volumes.file->variables).text;
+  for (const auto& mount : service.mounts()) {
+    auto source = mount.text(mount.piece.source);
     if (source.empty() || !(source.starts_with('.') || source.starts_with('/'))) continue;
-    auto path = (volumes.file->path.parent_path() / source).lexically_normal();
+    auto path = (mount.file->path.parent_path() / source).lexically_normal();
     for (const auto* file : site.files().of(FileKind::gateway_config)) {
       if (file->path != path && file->path.parent_path() != path &&
           file->path.parent_path().string() + "/" != path.string())
@@ -116,11 +115,11 @@ std::optional<Where> mounted_bind(const Site& site, const ComposeService& servic
 }
 
 void in_service(const Site& site, const DockerFiles& files, const ComposeService& service, Findings& out) {
-  if (service.effective("network_mode").value.text() == "host") return;
-  auto ports = compose::ports(service.effective("ports").value);
-  std::erase_if(ports, [](const compose::Port& p) { return p.protocol == "udp"; });
+  if (service.text("network_mode").value_or(compose::Expanded()).text == "host") return;
+  auto ports = service.ports();
+  std::erase_if(ports, [](const auto& p) { return p.piece.protocol == "udp"; });
   if (ports.empty()) return;
-  const auto& port = ports.front().container;
+  const auto& port = ports.front().piece.container;
   // What the command line says, counts before the environment.
   for (const auto* key : {"command", "entrypoint"}) {
     auto value = service.effective(key);
@@ -144,13 +143,12 @@ void in_service(const Site& site, const DockerFiles& files, const ComposeService
     return deaf(out, at(site, {value.file, place}), service.name, port, *found);
   }
   std::set<std::string> set_here;
-  auto environment = service.effective("environment");
-  for (const auto& env : compose::environment(environment.value)) {
+  for (const auto& [file, env] : service.environment()) {
     set_here.insert(env.name);
     if (!env.value || std::ranges::find(kNames, env.name) == kNames.end()) continue;
-    auto value = compose::interpolate(*env.value, environment.file->variables).text;
+    auto value = compose::interpolate(*env.value, file->variables).text;
     if (binds_loopback(env.name, value))
-      return deaf(out, at(site, {environment.file, env.at}), service.name, port, env.name + "=" + value);
+      return deaf(out, at(site, {file, env.at}), service.name, port, env.name + "=" + value);
   }
   if (auto where = mounted_bind(site, service))
     return deaf(out, *where, service.name, port, "gateway.bind: loopback");

@@ -125,8 +125,7 @@ void capabilities(const Site& site, Findings& out) {
         capability_found(out, at(site, {service.file, item}), service.name, *cap);
     if (!service.whole() || service.file->overlay) continue;
     bool drops = false;
-    for (const auto& item : compose::list(service.effective("cap_drop").value))
-      drops = drops || capability(item.text()) == "ALL";
+    for (const auto& item : service.list("cap_drop")) drops = drops || capability(item.value.text()) == "ALL";
     if (!drops) keeps_capabilities(out, docker::at_service(site, service), service.name);
   }
   for (const auto& run : files.runs())
@@ -251,7 +250,7 @@ void socket_mounted(const Site& site, Findings& out) {
     bool proxy = image && is_proxy(image->text);
     if (proxy) {
       // It may only look.
-      for (const auto& env : compose::environment(service.effective("environment").value))
+      for (const auto& [file, env] : service.environment())
         if (env.name == "POST" && env.value && *env.value != "0" && *env.value != "false" &&
             !env.value->empty())
           proxy = false;

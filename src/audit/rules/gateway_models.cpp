@@ -46,16 +46,9 @@ std::vector<Route> routes_of(const GatewayConfig& config) {
   return out;
 }
 
-/// "openrouter" of "openrouter/qwen/qwen3:free"; an alias of agents.defaults.models is looked up. Empty: it
-/// names none.
-std::string full_reference(const GatewayConfig& config, const std::string& reference) {
-  if (reference.find('/') != reference.npos) return reference;
-  for (const auto& member : config.root().find("agents", "defaults", "models").members())
-    if (member.value.at("alias").as_string() == reference) return member.key;
-  return reference;
-}
+/// "openrouter" of "openrouter/qwen/qwen3:free". Empty: it names none.
 std::string provider_of(const GatewayConfig& config, const std::string& reference) {
-  auto full = full_reference(config, reference);
+  auto full = config.full_model(reference);
   auto slash = full.find('/');
   return slash == full.npos ? std::string() : lower(full.substr(0, slash));
 }
@@ -73,7 +66,7 @@ std::string why_limited(const Site& site, const GatewayConfig& config, const std
   auto is_paid = [&](std::string_view name) {
     return std::ranges::any_of(paid, [&](const auto& p) { return lower(p) == name; });
   };
-  auto model = lower(full_reference(config, reference));
+  auto model = lower(config.full_model(reference));
   if (is_paid(provider) || is_paid(model)) return {};
   auto entry = config.root().find("models", "providers", provider);
   auto url = lower(entry.at("baseUrl").as_string().value_or(""));

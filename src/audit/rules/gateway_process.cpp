@@ -94,6 +94,11 @@ bool expected_to_run(const Site& site, const GatewayConfig& config) {
   return !config.spec.name.empty();
 }
 
+bool runs_a_gateway(const Site& site, std::string_view unit) {
+  const auto gateways = site.facts<Units>().gateways();
+  return std::ranges::any_of(gateways, [&](const Unit* gateway) { return gateway->name == unit; });
+}
+
 void port_taken(const Site& site, Findings& out) {
   for (const auto& config : site.facts<GatewayConfigs>().all()) {
     const auto& spec = config.spec;
@@ -120,6 +125,8 @@ void port_taken(const Site& site, Findings& out) {
         auto unit = unit_of_cgroup(holder->cgroup);
         // Without a unit it is started by meshops itself, whose child it is.
         if (spec.unit.empty() ? is_gateway_process(*holder) : unit == spec.unit) continue;
+        // Two units that want the same port: SYS-012 says which to keep.
+        if (is_gateway_process(*holder) && runs_a_gateway(site, unit)) continue;
         const bool stale = is_gateway_process(*holder);
         auto who = unit.empty() ? std::string("no unit") : unit;
         out.add({})
@@ -129,9 +136,11 @@ void port_taken(const Site& site, Findings& out) {
             .message(
                 "{} cannot listen on its port {} while {} holds it, and ends after ten seconds of trying",
                 spec.name, port, printable(holder->comm))
-            .fix("{}", !unit.empty()
-                           ? fmt::format("systemctl disable --now {}, or another gateway.port", unit)
-                       : stale ? fmt::format("kill -TERM {}; systemctl restart {}", pid, spec.name)
+            .fix("{}",
+                 !unit.empty() ? fmt::format("systemctl disable --now {}, or another gateway.port", unit)
+                 : stale       ? fmt::format("kill -TERM {}; {}", pid,
+                                       spec.unit.empty() ? fmt::format("meshops restart {}", spec.name)
+                                                               : fmt::format("systemctl restart {}", spec.unit))
                                : fmt::format("stop process {}, or choose another gateway.port", pid))
             .about("port {}", port);
         break;

@@ -9,6 +9,8 @@
 #include "audit/gateway_rules.h"
 #include "audit/secrets.h"
 #include "base/text.h"
+#include "gateway/bots.h"
+#include "gateway/openclaw_files.h"
 
 namespace meshops::audit {
 
@@ -17,14 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 // ---- GW-007 ----
-
-/// Channels whose token may be used from one place at a time: the second one takes the first one's messages.
-constexpr std::pair<std::string_view, std::string_view> kTokens[] = {
-    {"telegram", "botToken"},  {"discord", "token"},       {"slack", "botToken"},
-    {"slack", "appToken"},     {"mattermost", "botToken"}, {"line", "channelAccessToken"},
-    {"matrix", "accessToken"}, {"zalo", "botToken"},       {"twitch", "accessToken"}};
-constexpr std::pair<std::string_view, std::string_view> kUsualVariable[] = {
-    {"telegram", "TELEGRAM_BOT_TOKEN"}, {"discord", "DISCORD_BOT_TOKEN"}, {"slack", "SLACK_BOT_TOKEN"}};
 
 struct Bot {
   std::string channel;
@@ -57,7 +51,7 @@ std::vector<Bot> bots_of(const Site& site, const GatewayConfig& config) {
       out.push_back({channel.key, *token, value, about});
       return true;
     };
-    for (const auto& [name, key] : kTokens) {
+    for (const auto& [name, key] : openclaw::bot_keys()) {
       if (name != channel.key) continue;
       auto own = fmt::format("{}.{}", channel.key, key);
       bool any = add(channel.value, key, own);
@@ -68,7 +62,7 @@ std::vector<Bot> bots_of(const Site& site, const GatewayConfig& config) {
       }
       // Without a token in the file the default account takes the usual variable.
       if (any || channel.value.at(key) || key == "appToken") continue;
-      for (const auto& [of, variable] : kUsualVariable) {
+      for (const auto& [of, variable] : openclaw::bot_variables()) {
         auto found = config.variables.find(std::string(variable));
         if (of == channel.key && found != config.variables.end() && found->second.size() >= 8 &&
             !is_placeholder(found->second))
@@ -162,8 +156,12 @@ std::vector<std::string> cleanup_of(const GatewayConfig& config, const std::stri
   std::vector<std::string> run;
   auto user = config.spec.user.empty() && config.owner ? config.owner->name : config.spec.user;
   if (!user.empty() && user != "root") run = {"runuser", "-u", user, "--"};
-  run.insert(run.end(), {"env", "OPENCLAW_STATE_DIR=" + config.state_dir.string(), "openclaw", "sessions",
-                         "cleanup", "--agent", agent, "--enforce"});
+  run.insert(run.end(), {"env", "OPENCLAW_STATE_DIR=" + config.state_dir.string()});
+  // As its unit starts it: what "openclaw" is on our PATH may be another installation, or none.
+  auto tool = openclaw::tool_of(config.spec.command);
+  if (tool.empty()) tool = {"openclaw"};
+  run.insert(run.end(), tool.begin(), tool.end());
+  run.insert(run.end(), {"sessions", "cleanup", "--agent", agent, "--enforce"});
   return run;
 }
 

@@ -24,12 +24,6 @@ std::optional<bool> flag_in(std::string_view text, std::string_view name) {
   return std::nullopt;
 }
 
-bool in_container(const Site& site) {
-  for (const auto* sign : {"/run/systemd/container", "/.dockerenv", "/run/.containerenv"})
-    if (site.host().stat(sign)) return true;
-  return false;
-}
-
 /// A service that keeps the clock and is active; empty if there is none. Nothing: not known.
 std::optional<std::string> clock_keeper(const Site& site) {
   static constexpr std::string_view kKeepers[] = {"systemd-timesyncd.service",
@@ -239,6 +233,12 @@ const Rule kRules[] = {
 };
 
 }  // namespace
+
+bool in_container(const Site& site) {
+  for (const auto* sign : {"/run/systemd/container", "/.dockerenv", "/run/.containerenv"})
+    if (site.host().stat(sign)) return true;
+  return false;
+}
 
 std::span<const Rule> linux_service_rules() { return kRules; }
 

@@ -11,6 +11,10 @@ void unobserved(const Site& site, Findings& out);  // MSH-002
 void differs(const Site& site, Findings& out);     // MSH-007
 // mesh_watchdogs.cpp
 void watchdogs(const Site& site, Findings& out);  // MSH-003
+// mesh_hive.cpp
+void silent_node(const Site& site, Findings& out);  // MSH-004
+// mesh_routes.cpp
+void other_route(const Site& site, Findings& out);  // MSH-005
 // mesh_drift.cpp
 void drift(const Site& site, Findings& out);  // MSH-006
 

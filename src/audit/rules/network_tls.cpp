@@ -182,7 +182,7 @@ void certificates(const Site& site, Findings& out) {
     }
     for (const auto& name : shown.names) {
       bool real = name.find('.') != std::string::npos && name.find_first_of("~*$_") == std::string::npos;
-      if (!real || certificate->names.empty() || covers(*certificate, name)) continue;
+      if (!real || certificate->names.empty() || covers(certificate->names, name)) continue;
       out.add(place)
           .found("{} is for {} and not for {}", site.shown(shown.path), join(certificate->names, ", "), name)
           .wanted("a certificate that names {}", name)

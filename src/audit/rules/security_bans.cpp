@@ -178,7 +178,8 @@ class Ignored {
     }
     if (site_.live()) {
       mend.verify = {"fail2ban-client", "-t"};
-      mend.orders.push_back({.run = {"fail2ban-client", "reload"}, .back = {"fail2ban-client", "reload"}});
+      const std::vector<std::string> reload = {"systemctl", "try-reload-or-restart", "fail2ban.service"};
+      mend.orders.push_back({.run = reload, .back = reload});
     }
     return mend;
   }

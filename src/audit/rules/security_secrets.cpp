@@ -3,10 +3,12 @@
 #include <map>
 #include <set>
 
+#include "audit/secret_files.h"
 #include "audit/secret_inventory.h"
 #include "audit/security_facts.h"
 #include "audit/security_rules.h"
 #include "base/text.h"
+#include "store/watch_record.h"
 
 namespace meshops::audit {
 
@@ -103,17 +105,45 @@ bool watches(std::string_view rules, const fs::path& file) {
   return false;
 }
 
-void unwatched_secrets(const Site& site, Findings& out) {
+/// What the agent says of its watch. A machine's own agent keeps it here, whoever audits.
+constexpr std::string_view kAgentState = "/var/lib/meshops";
+
+struct AgentWatch {
   std::set<fs::path> files;
-  for (const auto& home : site.facts<GatewayHomes>().all) {
-    for (const auto* name : {".env", "openclaw.json", "secrets.json"})
-      if (auto info = site.host().stat(home.directory / name); info && info->kind == FileInfo::Kind::regular)
-        files.insert(home.directory / name);
-    if (auto names = site.host().list(home.directory / "credentials"))
-      for (const auto& name : *names) files.insert(home.directory / "credentials" / name);
+  std::string trouble;     // why it does not watch, in a sentence
+  std::string unreadable;  // the record that could not be read
+  bool covers(const fs::path& file) const { return files.contains(file); }
+};
+AgentWatch agent_watch(const Site& site, Findings& out) {
+  AgentWatch watch;
+  std::set<fs::path> places = {kAgentState};
+  if (!site.mesh().state_dir.empty()) places.insert(site.mesh().state_dir);
+  for (const auto& place : places) {
+    auto file = place / store::WatchRecord::kFile;
+    auto text = site.host().read(file);
+    if (!text && text.error().is(code_name(FileCode::not_found))) continue;
+    auto record = text ? store::parse_watch_record(*text) : std::nullopt;
+    if (!record) {
+      watch.unreadable = site.shown(file);
+      out.skip(watch.unreadable, text ? "it is no record of the agent's watch" : text.error().text());
+      continue;
+    }
+    if (!record->trouble.empty()) {
+      watch.trouble = record->trouble;
+      continue;
+    }
+    auto agent = site.live() ? site.host().process(record->pid) : Result<ProcessInfo>(ProcessInfo());
+    if (site.live() && (!agent || agent->start_ticks != record->start_ticks)) {
+      watch.trouble = "the agent that watched does not run any more";
+      continue;
+    }
+    watch.files.merge(record->files);
   }
-  for (const auto& secret : site.facts<SecretInventory>().secrets()) files.insert(secret.file);
-  if (files.empty()) return;
+  return watch;
+}
+
+/// Rules of auditd in force; nothing if it could not be told, which has been reported.
+std::optional<std::string> auditd_rules(const Site& site, Findings& out) {
   std::string rules;
   auto add = [&](const fs::path& path) {
     if (auto text = read_or_skip(site, path, out)) rules += *text + "\n";
@@ -122,27 +152,41 @@ void unwatched_secrets(const Site& site, Findings& out) {
   auto names = site.host().list("/etc/audit/rules.d").value_or(std::vector<std::string>());
   for (const auto& name : names)
     if (name.ends_with(".rules")) add(fs::path("/etc/audit/rules.d") / name);
-  bool runs = true;
-  if (site.live()) {
-    auto units = site.running()->units(std::nullopt);
-    if (!units) return out.skip("auditd.service", std::string(units.error().text()));
-    runs = std::ranges::any_of(
-        *units, [](const UnitState& u) { return u.name == "auditd.service" && u.active_state == "active"; });
+  if (!site.live()) return rules;
+  auto units = site.running()->units(std::nullopt);
+  if (!units) {
+    out.skip("auditd.service", units.error().text());
+    return std::nullopt;
   }
+  bool runs = std::ranges::any_of(
+      *units, [](const UnitState& u) { return u.name == "auditd.service" && u.active_state == "active"; });
+  return runs ? rules : std::string();
+}
+
+void unwatched_secrets(const Site& site, Findings& out) {
+  const auto& files = site.facts<SecretFiles>().all;
+  if (files.empty()) return;
+  auto agent = agent_watch(site, out);
+  auto rules = auditd_rules(site, out);
   // One finding for each directory: they are watched together.
   std::map<fs::path, std::vector<fs::path>> bare;
   for (const auto& file : files)
-    if (!runs || !watches(rules, file)) bare[file.parent_path()].push_back(file);
+    if (!agent.covers(file) && !(rules && watches(*rules, file))) bare[file.parent_path()].push_back(file);
+  // What may well watch them could not be asked.
+  if (!rules || !agent.unreadable.empty()) return;
   for (const auto& [directory, list] : bare) {
     out.add(site.at(list.front()))
-        .found("nobody notes who reads {}",
+        .found("nobody notes who reads {}{}",
                list.size() == 1 ? site.shown(list.front())
-                                : fmt::format("{} files in {}", list.size(), site.shown(directory)))
-        .wanted("auditd tells of it")
+                                : fmt::format("{} files in {}", list.size(), site.shown(directory)),
+               agent.trouble.empty() ? "" : ": " + agent.trouble)
+        .wanted("the agent's secret_watch or auditd tells of it")
         .message("after a break-in nobody can say whether these secrets were read, by whom and when")
         .fix(
-            "apt-get install auditd; the line -w {0} -p rwa -k secrets in /etc/audit/rules.d/secrets.rules; "
-            "augenrules --load; ausearch -k secrets tells who it was",
+            "run the agent as root, with [audit] secret_watch on as it is by default: systemctl enable --now "
+            "meshops-agent; meshops secrets access tells who it was. Or auditd: the line -w {0} -p rwa -k "
+            "secrets in "
+            "/etc/audit/rules.d/secrets.rules; augenrules --load; ausearch -k secrets",
             site.shown(directory))
         .about("{}", site.shown(directory));
   }
@@ -174,8 +218,8 @@ const Rule kRules[] = {
      .title = "Nobody notes who reads the secrets",
      .why = "After a break-in the first question is what was read; without an audit trail every secret must "
             "be rotated.",
-     .not_when = "rules of auditd cover them",
-     .remedy = "auditd, with a rule for each directory that holds secrets.",
+     .not_when = "the agent's secret_watch or rules of auditd cover them",
+     .remedy = "The agent with secret_watch, or auditd with a rule for each directory that holds secrets.",
      .check = unwatched_secrets},
 };
 

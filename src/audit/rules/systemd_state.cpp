@@ -30,17 +30,41 @@ std::string whose(const SeenUnit& seen) {
   return seen.manager ? " of user " + seen.manager->name : std::string();
 }
 
+/// Whether systemd has given it up. Its Result= says so only if the first start was already one too many:
+/// after failures it goes on naming the last of these, and systemd's own words in the journal tell.
+Result<bool> given_up(const Host& host, const SeenUnit& seen) {
+  const auto& state = seen.state;
+  if (state.active_state != "failed") return false;
+  if (state.result == "start-limit-hit") return true;
+  if (state.restart.empty() || state.restart == "no") return false;
+  JournalQuery query;
+  query.unit = state.name;
+  if (seen.manager) query.uid = seen.manager->uid;
+  // Its last words: what a gateway says comes before them.
+  query.last = 10;
+  auto entries = TRY(host.journal(query));
+  return std::ranges::any_of(entries, [](const JournalEntry& entry) {
+    return entry.message.find("Start request repeated too quickly") != std::string::npos;
+  });
+}
+
 void start_limit_hit(const Site& site, Findings& out) {
   const auto& units = site.facts<Units>();
   skip_unasked(units, out);
   for (const auto& seen : units.seen()) {
     const auto& state = seen.state;
-    if (!seen.gateway || state.active_state != "failed" || state.result != "start-limit-hit") continue;
+    if (!seen.gateway) continue;
+    auto parked = given_up(site.host(), seen);
+    if (!parked) {
+      out.skip(fmt::format("the journal of {}{}", state.name, whose(seen)), parked.error().text());
+      continue;
+    }
+    if (!*parked) continue;
     Mend mend;
     mend.orders.push_back({.run = systemctl(seen.manager, {"reset-failed", state.name}), .back = {}});
     mend.orders.push_back({.run = systemctl(seen.manager, {"start", state.name}), .back = {}});
     out.add(place_of(site, units, seen))
-        .found("{} failed with start-limit-hit", state.name)
+        .found("{} reached its start limit ({})", state.name, state.result)
         .wanted("active")
         .message("{}{} is down, and systemd will not start it again by itself", state.name, whose(seen))
         .fix("{} && {}; why it failed before is in: journalctl {}-u {}",
@@ -157,6 +181,9 @@ void needs_reload(const Site& site, Findings& out) {
   skip_unasked(units, out);
   for (const auto& seen : units.seen()) {
     if (!seen.state.needs_daemon_reload) continue;
+    // A masked unit is /dev/null, whose time says nothing; a name of one is not even called masked.
+    if (auto target = site.host().read_link(seen.state.fragment_path); target && *target == "/dev/null")
+      continue;
     Mend mend;
     mend.orders.push_back({.run = systemctl(seen.manager, {"daemon-reload"}), .back = {}});
     out.add(place_of(site, units, seen))
@@ -210,7 +237,7 @@ const Rule kRules[] = {
      .title = "systemd goes by an old text of a unit",
      .why = "A unit file was changed and the manager was not told: the next start does not do what the file "
             "says.",
-     .not_when = "",
+     .not_when = "masked units",
      .remedy = "systemctl daemon-reload.",
      .check = needs_reload},
 };

@@ -8,9 +8,10 @@
 from . import faults
 from .base import LabError, Result, Timeout, interruptible, run, say, wait_until
 from .core import Lab, find_meshops, openclaw_dir, sweep, why_not
+from .mesh import HealingMesh
 from .node import Node
 from .patient import Patient
 from .site import Site, pid_of
 
-__all__ = ["Lab", "LabError", "Node", "Patient", "Result", "Site", "Timeout", "faults", "find_meshops", "interruptible", "openclaw_dir", "pid_of", "run", "say",
+__all__ = ["HealingMesh", "Lab", "LabError", "Node", "Patient", "Result", "Site", "Timeout", "faults", "find_meshops", "interruptible", "openclaw_dir", "pid_of", "run", "say",
            "sweep", "wait_until", "why_not"]

@@ -6,6 +6,7 @@
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 from .base import LabError, die_with_parent, run, wait_until
@@ -18,11 +19,11 @@ class Engine:
         home = run(["sh", HERE / "engine.sh"], timeout=600).out.strip()
         self.environment = {"PATH": f"{home}/usr/bin:{home}/usr/sbin:{os.environ['PATH']}",
                             "LD_LIBRARY_PATH": ":".join(str(p.parent) for p in Path(home).glob("**/*.so.*"))}
-        self.dir = lab.dir / "engine"
-        self.dir.mkdir()
+        # Its own, for a lab may have one after the other.
+        self.dir = Path(tempfile.mkdtemp(prefix="engine-", dir=lab.dir))
         self.socket = f"unix://{self.dir}/docker.sock"
         self._log = open(self.dir / "dockerd.log", "ab")
-        cgroup = "/" + str(lab.cgroup.relative_to(cgroup2())) + "/engine"
+        cgroup = "/" + str(lab.cgroup.relative_to(cgroup2())) + f"/{self.dir.name}"
         argv = lab.network.enter(
             "dockerd", "-H", self.socket, "--data-root", self.dir / "data", "--exec-root", self.dir / "exec",
             "--pidfile", self.dir / "dockerd.pid", "--iptables=false", "--ip6tables=false", "--bridge=none",
@@ -38,9 +39,9 @@ class Engine:
             raise LabError(f"dockerd ended with {self.process.returncode}: {self.log()[-1500:]}")
         return self.docker("version", check=False).code == 0
 
-    def docker(self, *words, check=True, timeout=60.0):
+    def docker(self, *words, check=True, timeout=60.0, input=None):
         return run(self.lab.network.enter("docker", "-H", self.socket, *words), check=check, timeout=timeout,
-                   env=self.environment)
+                   env=self.environment, input=input)
 
     def log(self):
         return (self.dir / "dockerd.log").read_text(errors="replace")

@@ -49,6 +49,7 @@ class Node:
         self.process = None
         self.pid = None                                   # of its systemd, as the host numbers it
         self.relay = None                                 # see delay.py
+        self.binds = []                                   # (path of the host, path in the node), for the next boot
         self._console = None
         for sub in ("upper", "work", "root"):
             (self.dir / sub).mkdir(parents=True)
@@ -84,7 +85,10 @@ class Node:
             "systemd-nspawn", "-q", "-D", self.root, "-b", "-M", self.machine, f"--hostname={self.name}",
             "--register=no", "--keep-unit", "--network-bridge=br0", "--console=pipe", "--resolv-conf=off",
             "--timezone=off", "--link-journal=no", "--notify-ready=no",
-            *(f"--bind-ro={source}:{target}" for source, target in self.lab.binds))
+            # The agent's watch over secret files: a machine has it, and a container's filter takes it away.
+            "--system-call-filter=fanotify_init fanotify_mark",
+            *(f"--bind-ro={source}:{target}" for source, target in self.lab.binds),
+            *(f"--bind={source}:{target}" for source, target in self.binds))
 
         def enter_cgroup():
             # One cgroup per node, else the systemds of two nodes would share, and clean up, the same tree.
@@ -156,6 +160,13 @@ class Node:
                 self.process.kill()
                 self.process.wait(10)
         self._gone()
+
+    def freeze(self):
+        """Every process of the node stops where it is, as when its host stops the machine."""
+        (self.lab.cgroup / self.name / "cgroup.freeze").write_text("1")
+
+    def thaw(self):
+        (self.lab.cgroup / self.name / "cgroup.freeze").write_text("0")
 
     def _gone(self):
         self.process = self.pid = None

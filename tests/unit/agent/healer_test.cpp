@@ -182,6 +182,67 @@ TEST_F(HealerTest, WithoutARemedyPeopleAreToldWithTheDiagnosis) {
   EXPECT_EQ(alerts[1].kind, alert::Alert::Kind::recovered);
 }
 
+/// A node with siblings: who heals here now is asked first.
+class HealerAmongSiblings : public HealerTest {
+ protected:
+  HealerAmongSiblings() { records.lease = &own; }
+  mesh::RemotePlaces places{directory.path / "state", directory.path / "run"};
+  mesh::LeaseFile own{places, machine.the_clock, "boot"}, siblings{places, machine.the_clock, "boot"};
+};
+
+TEST_F(HealerAmongSiblings, WhileASiblingHealsHereTheOwnHealerBeginsNothing) {
+  ASSERT_TRUE(siblings.take("beta"));
+  sees({.trouble = Trouble::refused});
+  EXPECT_EQ(config(), kBroken);
+  EXPECT_THAT(bedside.notes, IsEmpty());
+  auto person = healer->person_asks();
+  ASSERT_FALSE(person);
+  EXPECT_THAT(person.error().text(), HasSubstr("beta"));
+  // The sibling dies: after its lease the node helps itself.
+  sees({.trouble = Trouble::refused}, mesh::kLeaseLength);
+  EXPECT_EQ(config(), kMended);
+  EXPECT_EQ(last().by, "meshops");
+}
+
+TEST_F(HealerAmongSiblings, WhatTheSiblingAskedForIsDoneAndItsNameStandsInTheLedger) {
+  auto lease = siblings.take("beta");
+  bedside.is = {.trouble = Trouble::refused};
+  records.asked_by = "beta";
+  records.asked_under = lease->fence;
+  ASSERT_TRUE(healer->person_asks());
+  loop.run();
+  EXPECT_EQ(config(), kMended);
+  EXPECT_EQ(last().by, "node beta");
+  // A later lease of the same sibling is no order.
+  sees({}, 1s);
+  sees({}, 31s);
+  machine.the_host.file(kConfig, kBroken);
+  ASSERT_TRUE(siblings.take("beta"));
+  sees({.trouble = Trouble::refused}, 11min);
+  ASSERT_TRUE(siblings.take("beta"));
+  bedside.notes.clear();
+  sees({.trouble = Trouble::refused});
+  EXPECT_THAT(bedside.notes, testing::Not(testing::Contains("looked")));
+}
+
+TEST_F(HealerAmongSiblings, WhileItTreatsSiblingsAreToldWhatAndSinceWhen) {
+  bedside.on_look = [this] {
+    auto beta = siblings.take("beta");
+    ASSERT_FALSE(beta);
+    EXPECT_THAT(beta.error().text(), HasSubstr("main"));
+  };
+  sees({.trouble = Trouble::refused});
+  bedside.on_look = nullptr;
+  ASSERT_EQ(config(), kMended);
+  sees({.trouble = Trouble::none, .starting = true}, 10s);
+  auto beta = siblings.take("beta");
+  ASSERT_FALSE(beta) << "it still has to prove itself";
+  EXPECT_THAT(beta.error().text(), HasSubstr("remove_unknown_keys"));
+  sees({}, 10s);
+  sees({}, 31s);
+  EXPECT_TRUE(siblings.take("beta"));
+}
+
 TEST_F(HealerTest, ARehearsalChangesNothing) {
   Result<nlohmann::ordered_json> said = fail(heal::HealCode::busy, "not asked");
   asio::co_spawn(

@@ -117,6 +117,12 @@ AlertSpec alert(std::size_t number) {
   return a;
 }
 
+/// The n-th key of that role: any 32 bytes are one.
+std::string public_key(std::size_t n, std::string_view role) {
+  return fmt::format("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{}{}{}", static_cast<char>('A' + n),
+                     std::string(41, 'x'), role);
+}
+
 Mesh any_mesh() {
   Mesh mesh;
   mesh.name = name();
@@ -125,7 +131,9 @@ Mesh any_mesh() {
                           .address = *rc::gen::element<std::string>("10.0.0.1", "fd00::1", "a-b.example.org"),
                           .port = port().value_or(0),
                           .ssh_port = between<std::uint16_t>(1, 65534),
-                          .user = from("ab_", 1, 9)});
+                          .user = from("ab_", 1, 9),
+                          .host_key = public_key(n, "h"),
+                          .healing_key = public_key(n, "k")});
   auto some_node = [&] { return mesh.nodes[*rc::gen::inRange<std::size_t>(0, mesh.nodes.size())].name; };
   mesh.node = some_node();
   mesh.socket = path();
@@ -136,6 +144,16 @@ Mesh any_mesh() {
   for (std::size_t n = 0, count = between<std::size_t>(0, 4); n < count; ++n)
     mesh.gateways.push_back(gateway(n, some_node()));
   for (std::size_t n = 0, count = between<std::size_t>(0, 4); n < count; ++n) mesh.alerts.push_back(alert(n));
+  if (*rc::gen::arbitrary<bool>()) mesh.hive.directory = path();
+  mesh.hive.interval = duration(1min, 8760h);
+  for (const auto* task : {"chat", "heartbeat", "media-image"}) {
+    if (*rc::gen::arbitrary<bool>()) continue;
+    auto& route = mesh.routes.emplace_back();
+    route.task = task;
+    for (int n = between(1, 3); n > 0; --n)
+      route.models.push_back(from("ab.-", 1, 5) + "/" + from("ab9.:/-", 1, 9));
+    if (!mesh.gateways.empty() && *rc::gen::arbitrary<bool>()) route.gateway = mesh.gateways.front().name;
+  }
   return mesh;
 }
 

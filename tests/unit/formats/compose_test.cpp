@@ -40,7 +40,7 @@ TEST(Compose, PortsShortAndLong) {
   EXPECT_EQ(all[1].host, "8080");
   EXPECT_EQ(all[2].host_address, "127.0.0.1");
   EXPECT_EQ(all[2].protocol, "udp");
-  EXPECT_EQ(all[3].host_address, "[::1]");
+  EXPECT_EQ(all[3].host_address, "::1");
   EXPECT_EQ(all[4].host, "${P:-5}");
   EXPECT_EQ(all[5].container, "7");
 }

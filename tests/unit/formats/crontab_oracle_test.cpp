@@ -1,7 +1,7 @@
 // Which crontabs cron takes: `crontab -n` of Debian's cron is asked, which checks a file and keeps nothing.
-// No program says when a job would run, short of a daemon that runs it. So the times are judged by a second
-// reading of crontab(5), written here on its own: it walks minute by minute over the calendar of the C
-// library and tries each. It counts civil minutes, as the reader does. What cron itself does on the two
+// No program says when a job would run, short of the daemon (which the lab asks). So the times are judged by
+// a second reading of crontab(5), written here on its own: it walks minute by minute over the calendar of the
+// C library and tries each. It counts civil minutes, as the reader does. What cron itself does on the two
 // nights when clocks change (it runs what the jump passed over, and nothing of fixed hours twice) is not the
 // reader's to say; those nights are walked as any other.
 #include <gtest/gtest.h>
@@ -189,6 +189,29 @@ TEST(CrontabOracle, RareJobsAreFoundYearsAhead) {
       EXPECT_EQ(shown(ours), shown(civil(minute_at(at)))) << rare.when;
     }
   }
+}
+
+/// What Debian's cron itself did in a node of the lab: tests/lab/test_cron.py writes "2026-11-29T10:21 1 */3
+/// * * * *", for each minute and each schedule whether it ran.
+TEST(CrontabOracle, TheDaemonRanWhatWeSayItRuns) {
+  const char* file = std::getenv("MESHOPS_CRON_RAN");
+  if (file == nullptr) GTEST_SKIP() << "only after a real cron has run: tests/lab/test_cron.py";
+  auto text = oracle::contents(file);
+  std::size_t told = 0;
+  for (auto line : split(text, '\n')) {
+    if (line.empty()) continue;
+    Civil at;
+    ASSERT_EQ(std::sscanf(std::string(line.substr(0, 16)).c_str(), "%d-%d-%dT%d:%d", &at.year, &at.month,
+                          &at.day, &at.hour, &at.minute),
+              5)
+        << line;
+    auto when = std::string(line.substr(19));
+    auto table = Crontab::parse(when + " true\n", Dialect::user);
+    ASSERT_EQ(table.jobs.size(), 1U) << when;
+    EXPECT_EQ(table.jobs[0].schedule.matches(at), line[17] == '1') << line;
+    ++told;
+  }
+  EXPECT_GE(told, 600U);
 }
 
 /// Something that a person or a broken script may write.

@@ -52,5 +52,33 @@ TEST(ProcTables, SizesAsSystemdWritesThem) {
   EXPECT_FALSE(systemd_size(""));
 }
 
+TEST(ProcTables, SocketsThatWaitForOthers) {
+  constexpr std::string_view kTcp =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+      "   0: 0100007F:4965 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 41234 1 0 "
+      "100 0\n"
+      "   1: 0100007F:4965 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 41235 1 0 "
+      "100 0\n"
+      "   2: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 7 "
+      "1\n"
+      "   3: B80D0120000000000000000001000000:01BB 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 8 "
+      "1\n"
+      "broken 0: 0A\n";
+  auto found = waiting_sockets(kTcp, Transport::tcp);
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].address, "127.0.0.1");
+  EXPECT_EQ(found[0].port, 18789);
+  EXPECT_EQ(found[0].uid, 1000U);
+  EXPECT_EQ(found[0].inode, 41234U);
+  EXPECT_EQ(found[1].address, "::1");
+  EXPECT_EQ(found[1].port, 22);
+  EXPECT_EQ(found[2].address, "2001:db8::1");
+  // Of UDP nobody listens: who is not connected waits.
+  auto udp = waiting_sockets("  0: 00000000:0035 00000000:0000 07 0:0 00:0 0 101 0 99 2\n", Transport::udp);
+  ASSERT_EQ(udp.size(), 1U);
+  EXPECT_EQ(udp[0].address, "0.0.0.0");
+  EXPECT_TRUE(waiting_sockets(kTcp, Transport::udp).empty());
+}
+
 }  // namespace
 }  // namespace meshops::proc_tables

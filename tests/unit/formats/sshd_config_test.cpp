@@ -29,6 +29,16 @@ TEST(SshdConfig, APortMayBeNamed) {
   EXPECT_FALSE(match_holds("Match LocalPort ssh", {}));
 }
 
+TEST(SshdConfig, OnlyWhatSshdKnowsAlwaysHolds) {
+  auto always = [](std::string_view line) { return always_holds(ssh::parse_config(line).lines.at(0)); };
+  EXPECT_TRUE(always("Match all"));
+  EXPECT_TRUE(always("Match User * Address *"));
+  EXPECT_FALSE(always("Match User *,!root"));
+  // sshd refuses the file; whatever stands below it does not count for everybody.
+  EXPECT_FALSE(always("Match Flavour *"));
+  EXPECT_FALSE(always("Match !all"));
+}
+
 TEST(SshdConfig, AnOldSpellingOfHostKeyIsRead) {
   auto config = ssh::parse_config("HostDSAKey /k/a\n");
   ASSERT_EQ(config.lines.size(), 1U);

@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include "base/fd.h"
@@ -115,7 +117,23 @@ class ManagerEnd {
       return 1;
     }
     if (what == "GetAll") return all_properties(m);
-    if (what == "Get") return ::sd_bus_reply_method_return(m, "v", "s", "demo.service") < 0 ? 0 : 1;
+    if (what == "Get") return one_property(m);
+    if (what == "ListUnitsByPatterns")
+      return ::sd_bus_reply_method_return(
+                 m, "a(ssssssouso)", 3, "demo.service", "Demo", "loaded", active.c_str(), "running", "",
+                 kDemoPath, 0U, "", "/", "sleeper.service", "Sleeper", "loaded", "inactive", "dead", "",
+                 "/org/freedesktop/systemd1/unit/sleeper_2eservice", 3U, "start", "/job/3", "of@b.service",
+                 "Instance", "loaded", "inactive", "dead", "", "/x", 0U, "", "/") < 0
+                 ? 0
+                 : 1;
+    if (what == "ListUnitFilesByPatterns")
+      return ::sd_bus_reply_method_return(m, "a(ss)", 5, "/etc/systemd/system/demo.service", "enabled",
+                                          "/usr/lib/systemd/system/sleeper.service", "disabled",
+                                          "/usr/lib/systemd/system/of@.service", "static",
+                                          "/usr/lib/systemd/system/unloaded.service", "masked",
+                                          "/etc/systemd/system/other-name.service", "alias") < 0
+                 ? 0
+                 : 1;
     if (what == "StartUnit" || what == "StopUnit" || what == "RestartUnit") {
       if (early_job) end_job();
       ::sd_bus_reply_method_return(m, "o", "/org/freedesktop/systemd1/job/5");
@@ -124,6 +142,14 @@ class ManagerEnd {
     }
     ::sd_bus_reply_method_return(m, nullptr);
     return 1;
+  }
+  static int one_property(sd_bus_message* m) {
+    const char *interface = nullptr, *name = nullptr;
+    ::sd_bus_message_read(m, "ss", &interface, &name);
+    int sent = std::string_view(name) == "NeedDaemonReload"
+                   ? ::sd_bus_reply_method_return(m, "v", "b", 1)
+                   : ::sd_bus_reply_method_return(m, "v", "s", "demo.service");
+    return sent < 0 ? 0 : 1;
   }
   int all_properties(sd_bus_message* m) {
     const char* interface = nullptr;
@@ -216,6 +242,29 @@ TEST_F(ServicesTest, AUnitsStateIsRead) {
   EXPECT_EQ(state->watchdog, 0s) << "infinity means none";
   EXPECT_EQ(state->memory, 0U) << "all ones mean unknown";
   EXPECT_FALSE(state->last_exit) << "it never ended";
+}
+
+TEST_F(ServicesTest, ASurveyAsksWhatRunsForAllAndWhatSleepsForLittle) {
+  auto units = wait(services_->survey("*.service"));
+  ASSERT_TRUE(units) << units.error().text();
+  std::map<std::string, UnitState> by;
+  std::vector<std::string> names;
+  for (auto& unit : *units) {
+    by[unit.name] = unit;
+    names.push_back(unit.name);
+  }
+  // No template, and no second name of a unit.
+  EXPECT_THAT(names, ElementsAre("demo.service", "of@b.service", "sleeper.service", "unloaded.service"));
+  EXPECT_EQ(by["demo.service"].main_pid, 77);
+  EXPECT_EQ(by["demo.service"].active_state, "active");
+  const auto& sleeper = by["sleeper.service"];
+  EXPECT_EQ(sleeper.fragment_path, "/usr/lib/systemd/system/sleeper.service");
+  EXPECT_EQ(sleeper.unit_file_state, "disabled");
+  EXPECT_TRUE(sleeper.needs_daemon_reload && sleeper.has_job);
+  EXPECT_EQ(by["of@b.service"].fragment_path, "/usr/lib/systemd/system/of@.service");
+  EXPECT_EQ(by["unloaded.service"].active_state, "inactive");
+  EXPECT_EQ(by["unloaded.service"].unit_file_state, "masked");
+  EXPECT_EQ(std::ranges::count(manager_->calls, "GetAll"), 2) << "of the one that runs, Unit and Service";
 }
 
 TEST_F(ServicesTest, TheLastExitIsACodeOrASignal) {

@@ -1,0 +1,258 @@
+#include "agent/siblings.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "agent/within.h"
+#include "base/log.h"
+#include "mesh/found.h"
+#include "mesh/heartbeat_keys.h"
+#include "mesh/heartbeat_unit.h"
+#include "mesh/kept_file.h"
+#include "mesh/word_file.h"
+
+namespace meshops {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using mesh::Decision;
+using mesh::Verb;
+using Act = mesh::Decision::Act;
+
+namespace {
+
+constexpr auto kTick = 1s;
+constexpr auto kDoorsEvery = 1min;
+constexpr auto kBotsEvery = 5s;
+/// Answers count for six seconds from their question: who has not answered by then is not reached, for now.
+/// It is waited for longer, so that a slow line has its connection for the next look.
+constexpr Duration kLookCounts = 4s, kLookLimit = 15s;
+constexpr unsigned kMostLooks = 3;
+constexpr Duration kOutsideLimit = 4s;
+
+mesh::Judgement::Setup setup_of(const Mesh& mesh, const mesh::MeshLimits& limits, mesh::Recalled recalled) {
+  mesh::Judgement::Setup setup{.self = mesh.node,
+                               .members = {},
+                               .limits = limits,
+                               .resettable = {},
+                               .remembers = recalled.remembers,
+                               .kept = std::move(recalled.kept),
+                               .guards = {}};
+  for (const auto& node : mesh.nodes) {
+    setup.members.push_back(node.name);
+    if (mesh::can_reset(mesh, node)) setup.resettable.push_back(node.name);
+  }
+  return setup;
+}
+
+mesh::Recalled recalled(const Mesh& mesh, const std::string& boot, Instant now) {
+  auto out = mesh::recall(mesh::remote_places(mesh), boot, now);
+  if (!out.remembers) log::warn("mesh.memory", "begins without its memory of healing: " + out.why_not);
+  return out;
+}
+
+mesh::Gossip gossip_of(serf::MemberState state) {
+  switch (state) {
+    case serf::MemberState::leaving:
+    case serf::MemberState::left:
+      return mesh::Gossip::left;
+    case serf::MemberState::failed:
+      return mesh::Gossip::failed;
+    case serf::MemberState::alive:
+    case serf::MemberState::unknown:
+      break;
+  }
+  return mesh::Gossip::alive;
+}
+
+}  // namespace
+
+Siblings::Siblings(const Mesh& mesh, Machine& machine, Records& records, Home home)
+    : mesh_(mesh),
+      machine_(machine),
+      records_(records),
+      home_(std::move(home)),
+      limits_(mesh::MeshLimits::of(mesh.limits.profile)),
+      boot_(mesh::boot_id()),
+      judgement_(setup_of(mesh, limits_, recalled(mesh, boot_, machine.clock().now())),
+                 machine.clock().now()),
+      serf_(machine.executor(), mesh,
+            {.members = [this](const std::vector<serf::Member>& members) { hear_members(members); },
+             .asked = [this](const mesh::Question& question) { return judgement_.asked(now(), question); },
+             .testified = [this](const mesh::Testimony& said) { judgement_.testified(said); }}),
+      pulse_(machine.executor(), mesh, machine.clock(),
+             [this](std::string_view peer, Instant asked, const mesh::Word& word) {
+               judgement_.heard(peer, asked, word);
+             }),
+      doorkeeper_(mesh, machine, records),
+      timer_(machine.executor()) {}
+
+Siblings::~Siblings() = default;
+
+void Siblings::spawn(asio::awaitable<void> task) {
+  asio::co_spawn(machine_.executor(), std::move(task), asio::detached);
+}
+
+Siblings::Seen& Siblings::seen(const std::string& peer) {
+  auto& out = seen_[peer];
+  if (!out.session) out.session = std::make_unique<mesh::RemoteSession>(mesh_, machine_.clock(), peer);
+  return out;
+}
+
+asio::awaitable<void> Siblings::run() {
+  std::weak_ptr<int> alive = alive_;
+  close_what_was_open();
+  spawn(serf_.run());
+  while (true) {
+    tick();
+    timer_.expires_after(kTick);
+    boost::system::error_code woken;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    if (alive.expired()) co_return;
+  }
+}
+
+void Siblings::tick() {
+  auto word = home_.word();
+  if (auto said = mesh::write_word(mesh::word_file(mesh_), word, machine_.clock()); !said)
+    log::warn("mesh.word", said.error().text());
+  // A plan with several nodes is no mesh yet: who has not joined watches nobody, and alarms nobody.
+  if (!member_) return;
+  renew_keys();
+  judgement_.pause(word.paused);
+  judgement_.own_network(pulse_.network());
+  pulse_.beat(judgement_.watches(now()));
+  if (now() - doors_at_ >= kDoorsEvery) {
+    doors_at_ = now();
+    spawn(doorkeeper_.look());
+  }
+  if (now() - bots_at_ >= kBotsEvery) look_at_bots();
+  auto decisions = judgement_.decide(now());
+  // What was decided outlives us from here on; then it is done.
+  if (auto memory = judgement_.kept(); memory != saved_) {
+    auto kept = mesh::keep(mesh::remote_places(mesh_), memory, boot_);
+    if (kept)
+      saved_ = std::move(memory);
+    else
+      log::warn("mesh.memory", kept.error().text());
+  }
+  for (auto& decision : decisions) carry_out(std::move(decision));
+}
+
+void Siblings::hear_members(const std::vector<serf::Member>& members) {
+  std::vector<std::pair<std::string, mesh::Gossip>> known;
+  for (const auto& node : mesh_.nodes) {
+    auto member = std::ranges::find(members, node.name, &serf::Member::name);
+    // One that Serf has never heard of may be a node that has not joined yet.
+    auto gossip = member == members.end() ? mesh::Gossip::left : gossip_of(member->state);
+    known.emplace_back(node.name, gossip);
+  }
+  if (!std::exchange(member_, true))
+    log::info("mesh.member", fmt::format("{} is a member of mesh {}", mesh_.node, mesh_.name));
+  judgement_.roster(now(), known);
+  tell_of_twins(members);
+}
+
+void Siblings::renew_keys() {
+  auto fresh = heartbeat::refresh_keys(mesh_);
+  if (!fresh) {
+    if (trouble_ != fresh.error().code()) log::warn("mesh.heartbeat", fresh.error().text());
+    trouble_ = fresh.error().code();
+    return;
+  }
+  trouble_.clear();
+  if (!fresh->keys.keys.empty()) mark_key_ = fresh->keys.keys.front();
+  pulse_.use_keys(std::move(fresh->keys));
+  if (!fresh->changed) return;
+  log::info("mesh.heartbeat", "the mesh key has changed: who answers heartbeats is started again");
+  spawn([](Machine& machine) -> asio::awaitable<void> {
+    auto services = machine.services(std::nullopt);
+    if (!services) co_return;
+    auto back = co_await heartbeat::restart(**services);
+    if (!back) log::warn("mesh.heartbeat", back.error().text());
+  }(machine_));
+}
+
+void Siblings::carry_out(Decision decision) {
+  switch (decision.act) {
+    case Act::nothing:
+      return log::info("mesh.judges", sentence(decision), {{"node", decision.peer}});
+    case Act::ask:
+      return serf_.ask(decision.question, std::move(decision.witnesses));
+    case Act::probe:
+      spawn(look(decision.peer));
+      return spawn(ask_outside(decision.peer));
+    case Act::ask_lease:
+      log::info("mesh.judges", sentence(decision), {{"node", decision.peer}});
+      return spawn(take_lease(std::move(decision)));
+    case Act::treat:
+      return spawn(treat(std::move(decision), "meshops"));
+    case Act::release:
+      return spawn(give_back(decision.peer, decision.ticket));
+    case Act::tell:
+    case Act::recovered:
+      return tell(decision);
+  }
+}
+
+asio::awaitable<Result<mesh::RemoteAnswer>> Siblings::ask(const std::string& peer,
+                                                          mesh::RemoteSession::Question question) {
+  auto answer = co_await seen(peer).session->ask(std::move(question));
+  co_return answer;
+}
+
+asio::awaitable<void> Siblings::look(std::string peer) {
+  auto& of = seen(peer);
+  if (of.looks >= kMostLooks) co_return;
+  std::weak_ptr<int> alive = alive_;
+  auto asked = now();
+  ++of.looks;
+  auto answered = co_await within(kLookCounts, look_through(peer, asked));
+  if (alive.expired() || answered) co_return;
+  of.said = fmt::format("{} does not answer over SSH within {}", peer, duration_text(kLookCounts));
+  judgement_.probed(peer, asked, {.ssh = false, .found = {}});
+}
+
+asio::awaitable<bool> Siblings::look_through(std::string peer, Instant asked) {
+  std::weak_ptr<int> alive = alive_;
+  mesh::RemoteSession::Question question{.verb = Verb::probe, .within = kLookLimit};
+  auto answer = co_await ask(peer, std::move(question));
+  if (alive.expired()) co_return false;
+  auto& of = seen(peer);
+  --of.looks;
+  if (!answer)
+    of.said = answer.error().text();
+  else if (!answer->good)
+    of.said = answer->message;
+  else if (auto report = mesh::parse_probe_report(answer->result))
+    of.report = std::move(*report), of.reported_at = asked, of.said.clear();
+  else
+    of.said = report.error().text();
+  judgement_.probed(peer, asked, mesh::probe_of(answer));
+  co_return true;
+}
+
+asio::awaitable<void> Siblings::ask_outside(std::string peer) {
+  auto node = std::ranges::find(mesh_.nodes, peer, &NodeSpec::name);
+  if (node == mesh_.nodes.end() || node->outside_url.empty()) co_return;
+  auto url = parse_url(node->outside_url);
+  if (!url) co_return;
+  HttpRequest request;
+  request.to = url->endpoint;
+  request.target = url->target;
+  request.limit = kOutsideLimit;
+  std::weak_ptr<int> alive = alive_;
+  auto asked = now();
+  auto answer = co_await machine_.net().http(std::move(request));
+  if (alive.expired()) co_return;
+  auto says = mesh::Outside::cannot_tell;
+  if (answer && answer->status == 200) says = mesh::Outside::sees_it;
+  // A page that is gone, or an outage of the witness itself, says nothing of the node.
+  if (answer && (answer->status == 404 || answer->status == 503)) says = mesh::Outside::misses_it;
+  judgement_.outside(peer, asked, says);
+}
+
+}  // namespace meshops

@@ -1,0 +1,59 @@
+// The agent's standing connection to this node's Serf: tells who is in the mesh, carries questions to
+// witnesses and brings their testimonies, and has this node's own testimony asked for. Decides nothing;
+// connects again, as long as it takes, whenever Serf is away.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/mesh.h"
+#include "mesh/serf_client.h"
+#include "mesh/word.h"
+
+namespace meshops::mesh {
+
+class SerfLink {
+ public:
+  struct Ears {
+    /// All that Serf's `members` says, every two seconds and after each change.
+    std::function<void(const std::vector<serf::Member>&)> members;
+    /// A peer asks what this node sees.
+    std::function<Testimony(const Question&)> asked;
+    std::function<void(const Testimony&)> testified;
+  };
+  /// `mesh` must outlive it.
+  SerfLink(boost::asio::any_io_executor executor, const Mesh& mesh, Ears ears);
+  ~SerfLink();
+  SerfLink(const SerfLink&) = delete;
+  SerfLink& operator=(const SerfLink&) = delete;
+
+  /// Until the object goes. Run once.
+  boost::asio::awaitable<void> run();
+  /// Answers come to `testified`, as long as they can count; whoever does not answer is not told of.
+  void ask(const Question& question, std::vector<std::string> witnesses);
+  /// What this node says of itself in the gossip, beside what its Serf was started with; again after each
+  /// start.
+  void say(std::map<std::string, std::string> tags) { tags_ = std::move(tags); }
+  /// Why Serf cannot be used; no sentence: it can.
+  const Error& trouble() const { return trouble_; }
+
+ private:
+  boost::asio::awaitable<Status> stay(serf::RpcTarget to);
+  boost::asio::awaitable<void> put(serf::RpcTarget to, Question question, std::vector<std::string> witnesses);
+  boost::asio::awaitable<void> rest();
+
+  boost::asio::any_io_executor executor_;
+  const Mesh& mesh_;
+  Ears ears_;
+  Error trouble_{"", ""};
+  unsigned under_way_ = 0;
+  std::map<std::string, std::string> tags_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+}  // namespace meshops::mesh

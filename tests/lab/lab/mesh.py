@@ -1,0 +1,151 @@
+"""A whole mesh as its owner sets it up: Serf, healing keys, one gateway and one agent on each node.
+
+    mesh = HealingMesh(lab, "ha1", "ha2", "ha3")      # all see all, all well
+    mesh.kill_agent_and_gateway("ha2")
+    mesh.treatments("ha1")                            # what ha1's ledger says it did to others
+"""
+
+import json
+
+from . import faults
+from .base import LabError, wait_until
+from .site import CONFIG, STATE, Site
+
+KEYRING = "/var/lib/meshops-serf/keyring"
+AUTHORIZED = "/root/.ssh/authorized_keys"
+AGENT = "meshops-agent.service"
+# A remedy must prove itself, and is paused after, in seconds: the tests wait for both.
+HEAL = '\n[heal]\nwell_for = "6s"\npause = "2s"\nper_hour = 20\n'
+
+
+class MemberSite(Site):
+    """A site whose mesh.toml has every node of its mesh."""
+
+    mesh = None
+
+    def mesh_toml(self):
+        own = super().mesh_toml()
+        address = f'[[node]]\nname = "{self.node.name}"\naddress = "{self.node.address}"\n'
+        head = '[mesh]\nname = "lab"\n'
+        assert address in own and head in own
+        own = own.replace(address, "".join(self.mesh.lines(n) for n in self.mesh.sites))
+        return own.replace(head, head + f'gossip_profile = "{self.mesh.profile}"\n') + HEAL + self.mesh.extra
+
+
+class HealingMesh:
+    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None):
+        self.lab, self.profile, self.extra, self.node_extra = lab, profile, extra, node_extra or {}
+        self.keys = {}
+        nodes = lab.add(*names)
+        self.sites = {n.name: MemberSite(n) for n in nodes}
+        for site in self.sites.values():
+            site.mesh = self
+        self._make_keys()
+        self._install()
+        self.wait_all_well(120)
+
+    def lines(self, name):
+        """Its [[node]] in everybody's mesh.toml."""
+        return (f'[[node]]\nname = "{name}"\naddress = "{self.lab[name].address}"\nuser = "root"\n'
+                + self.keys.get(name, "") + self.node_extra.get(name, "") + "\n")
+
+    def _make_keys(self):
+        for name, site in self.sites.items():
+            site.node.write(CONFIG, site.mesh_toml(), mode=0o640)
+            made = json.loads(site.node.run(["meshops", "mesh", "keys", "--format", "json"], check=False).out)
+            self.keys[name] = f'host_key = "{made["host_key"]}"\nhealing_key = "{made["healing_key"]}"\n'
+
+    def _install(self):
+        first = next(iter(self.sites.values()))
+        for site in self.sites.values():
+            node = site.node
+            node.run("mkdir -p -m 700 /root/.ssh /run/sshd")
+            node.write(CONFIG, site.mesh_toml(), mode=0o640)
+            if site is first:
+                node.run(["meshops", "mesh", "init"], timeout=90)
+            else:
+                node.run("mkdir -p -m 750 /var/lib/meshops-serf")
+                node.write(KEYRING, first.node.read(KEYRING), mode=0o600)
+                node.run(["meshops", "mesh", "join"], timeout=90)
+            site.install()
+            node.run(["meshops", "mesh", "keys", "install"])
+            node.systemctl("restart", "ssh.service")
+
+    # -- asking
+
+    def node(self, name):
+        return self.lab[name]
+
+    def peers(self, name):
+        """What the node says of the others: name → element of the status."""
+        return {n["name"]: n for n in self.sites[name].status()["nodes"] if not n.get("self")}
+
+    def treatments(self, name, of=None):
+        """What its ledger says it did to other nodes, the oldest first."""
+        said = json.loads(self.node(name).run(["meshops", "ledger", "--format", "json"]).out)
+        mine = [e for e in said["entries"] if e["gateway"].startswith("node ") and e["gateway"] != f"node {name}"]
+        return [e for e in reversed(mine) if of is None or e["gateway"] == f"node {of}"]
+
+    def ledger(self, name):
+        return json.loads(self.node(name).run(["meshops", "ledger", "--format", "json"]).out)["entries"]
+
+    def agent_is(self, name):
+        return self.node(name).sh(f"systemctl show -P ActiveState {AGENT}")
+
+    def wait_all_well(self, timeout=90.0, among=None):
+        """Each sees each of the others well, and its own gateway ready."""
+        names = among or list(self.sites)
+
+        def well():
+            for name in names:
+                main = self.sites[name].main()
+                if main["state"] != "ready" or main["healing"]["state"] != "well":
+                    raise LabError(f"{name}: {main['state']}, {main['summary']}, {main['healing']}")
+                for other, seen in self.peers(name).items():
+                    # In a mesh of more than four, not everybody watches everybody.
+                    unheard = seen["watched"] and (seen["heard_s_ago"] is None or seen["heard_s_ago"] > 3)
+                    if other in names and (seen["trouble"] != "none" or unheard):
+                        raise LabError(f"{name} sees {other}: {seen}")
+            return True
+        return wait_until(f"{', '.join(names)} to be well in each other's eyes", well, timeout, 0.3)
+
+    def forget(self):
+        """Everybody's agent begins anew, and nobody remembers a treatment: no budget is spent, no pause is due."""
+        for name in self.sites:
+            self.drop_in(name, "")
+            self.node(name).run("systemctl stop meshops-agent; systemctl reset-failed; cd /var/lib/meshops; "
+                                "rm -f healing-memory healing-lease healing-treatments; "
+                                "systemctl start meshops-agent", check=False)
+
+    # -- faults
+
+    def drop_in(self, name, text):
+        """Settings of the agent's unit beyond the shipped ones; none takes them away."""
+        path = f"/etc/systemd/system/{AGENT}.d/lab.conf"
+        if text:
+            self.node(name).write(path, text)
+        else:
+            self.node(name).run(["rm", "-f", path])
+        self.node(name).systemctl("daemon-reload")
+
+    def kill_agent(self, name, wait=True):
+        """For good, as far as its service manager goes."""
+        self.drop_in(name, "[Service]\nRestart=no\n")
+        faults.kill(self.node(name), self.sites[name].agent_pid())
+        if wait:
+            self.node(name).wait("agent dead", lambda: self.agent_is(name) == "failed", 20)
+
+    def break_gateway_config(self, name):
+        """Exit 78 at the next start: a key that its schema rejects."""
+        node = self.node(name)
+        text = node.read(f"{STATE}/openclaw.json").replace('"cron"', '"bogusKey": true, "cron"', 1)
+        node.write(f"{STATE}/openclaw.json", text, mode=0o600, owner="claw")
+
+    def break_gateway(self, name):
+        self.break_gateway_config(name)
+        faults.kill(self.node(name), self.sites[name].gateway_pid())
+
+    def poweroff(self):
+        for name in self.sites:
+            if self.node(name).running():
+                self.node(name).poweroff()
