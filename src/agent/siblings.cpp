@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "agent/within.h"
@@ -24,7 +25,8 @@ using Act = mesh::Decision::Act;
 
 namespace {
 
-constexpr auto kTick = 1s;
+constexpr auto kTurn = 500ms;
+constexpr auto kPoke = 20ms;  // what comes in together is judged together
 constexpr auto kDoorsEvery = 1min;
 constexpr auto kBotsEvery = 5s;
 /// Answers count for six seconds from their question: who has not answered by then is not reached, for now.
@@ -81,11 +83,21 @@ Siblings::Siblings(const Mesh& mesh, Machine& machine, Records& records, Home ho
                  machine.clock().now()),
       serf_(machine.executor(), mesh,
             {.members = [this](const std::vector<serf::Member>& members) { hear_members(members); },
-             .asked = [this](const mesh::Question& question) { return judgement_.asked(now(), question); },
-             .testified = [this](const mesh::Testimony& said) { judgement_.testified(said); }}),
+             .asked =
+                 [this](const mesh::Question& question) {
+                   auto said = judgement_.asked(now(), question);
+                   poke();
+                   return said;
+                 },
+             .testified =
+                 [this](const mesh::Testimony& said) {
+                   judgement_.testified(said);
+                   poke();
+                 }}),
       pulse_(machine.executor(), mesh, machine.clock(),
              [this](std::string_view peer, Instant asked, const mesh::Word& word) {
                judgement_.heard(peer, asked, word);
+               if (!mesh::well(word, limits_)) poke();
              }),
       doorkeeper_(mesh, machine, records),
       timer_(machine.executor()) {}
@@ -106,9 +118,10 @@ asio::awaitable<void> Siblings::run() {
   std::weak_ptr<int> alive = alive_;
   close_what_was_open();
   spawn(serf_.run());
-  while (true) {
-    tick();
-    timer_.expires_after(kTick);
+  for (bool speaks = true;; speaks = !speaks) {
+    if (speaks) tick();
+    judge();
+    timer_.expires_after(kTurn);
     boost::system::error_code woken;
     co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     if (alive.expired()) co_return;
@@ -117,6 +130,8 @@ asio::awaitable<void> Siblings::run() {
 
 void Siblings::tick() {
   auto word = home_.word();
+  if (auto held = mesh::hold_word(mesh::word_file(mesh_), word_held_); !held)
+    log::warn("mesh.word", held.error().text());
   if (auto said = mesh::write_word(mesh::word_file(mesh_), word, machine_.clock()); !said)
     log::warn("mesh.word", said.error().text());
   // A plan with several nodes is no mesh yet: who has not joined watches nobody, and alarms nobody.
@@ -130,6 +145,22 @@ void Siblings::tick() {
     spawn(doorkeeper_.look());
   }
   if (now() - bots_at_ >= kBotsEvery) look_at_bots();
+}
+
+void Siblings::poke() {
+  if (std::exchange(poked_, true)) return;
+  spawn([](std::weak_ptr<int> alive, Siblings& self) -> asio::awaitable<void> {
+    asio::steady_timer soon(co_await asio::this_coro::executor, kPoke);
+    boost::system::error_code woken;
+    co_await soon.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    if (alive.expired()) co_return;
+    self.poked_ = false;
+    self.judge();
+  }(alive_, *this));
+}
+
+void Siblings::judge() {
+  if (!member_) return;
   auto decisions = judgement_.decide(now());
   // What was decided outlives us from here on; then it is done.
   if (auto memory = judgement_.kept(); memory != saved_) {
@@ -214,6 +245,7 @@ asio::awaitable<void> Siblings::look(std::string peer) {
   if (alive.expired() || answered) co_return;
   of.said = fmt::format("{} does not answer over SSH within {}", peer, duration_text(kLookCounts));
   judgement_.probed(peer, asked, {.ssh = false, .found = {}});
+  poke();
 }
 
 asio::awaitable<bool> Siblings::look_through(std::string peer, Instant asked) {
@@ -232,6 +264,7 @@ asio::awaitable<bool> Siblings::look_through(std::string peer, Instant asked) {
   else
     of.said = report.error().text();
   judgement_.probed(peer, asked, mesh::probe_of(answer));
+  poke();
   co_return true;
 }
 

@@ -72,6 +72,9 @@ class Siblings {
   using Lost = std::shared_ptr<bool>;
 
   void tick();
+  void judge();
+  /// Something came in: it is judged at once, not only at the next turn.
+  void poke();
   void hear_members(const std::vector<serf::Member>& members);
   void renew_keys();
   void carry_out(mesh::Decision decision);
@@ -117,6 +120,8 @@ class Siblings {
   bool member_ = false;              // Serf has told who is there, since we began
   std::optional<mesh::Kept> saved_;  // the memory as it was last kept
   std::string trouble_;
+  Fd word_held_;
+  bool poked_ = false;
   boost::asio::steady_timer timer_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

@@ -67,10 +67,12 @@ asio::awaitable<void> Siblings::take_lease(Decision decision) {
   if (!lease) {
     log::info("mesh.lease", fmt::format("{} gives no lease: {}", peer, lease.error().text()),
               {{"node", peer}});
-    co_return judgement_.lease_refused(now(), peer, decision.ticket);
+    judgement_.lease_refused(now(), peer, decision.ticket);
+    co_return poke();
   }
   seen(peer).fences[decision.ticket] = lease->fence;
   judgement_.lease_granted(now(), peer, decision.ticket, lease->fence, lease->history);
+  poke();
 }
 
 asio::awaitable<void> Siblings::give_back(std::string peer, std::uint64_t ticket) {

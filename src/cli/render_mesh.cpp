@@ -26,7 +26,7 @@ std::string heartbeat_text(const Heard& heard) {
   const auto& word = heard.word;
   auto out = fmt::format("{:.1f} ms, ", milliseconds(heard.took));
   if (word.agent_age >= mesh::kNeverSpoke) return out + "its agent has not spoken";
-  out += fmt::format("agent spoke {} ago", about(word.agent_age));
+  out += fmt::format("agent spoke {} ago{}", about(word.agent_age), word.agent_gone ? " and has ended" : "");
   if (word.gateways != mesh::Gateways::unknown) out += fmt::format(", gateways {}", text(word.gateways));
   if (word.heals_itself) out += ", heals itself";
   if (word.paused) out += ", paused";
@@ -40,6 +40,7 @@ Json heartbeat_json(const Heard* heard) {
   return {{"answered", true},
           {"took_ms", milliseconds(heard->took)},
           {"agent_age_s", spoke ? Json(seconds(word.agent_age)) : Json()},
+          {"agent_gone", word.agent_gone},
           {"gateways", name_of(word.gateways)},
           {"heals_itself", word.heals_itself},
           {"paused", word.paused}};

@@ -126,7 +126,7 @@ Secret bytes_of(const std::string& text) {
   return Secret(std::move(out));
 }
 
-constexpr unsigned kHeals = 1, kPaused = 2;
+constexpr unsigned kHeals = 1, kPaused = 2, kGone = 4;
 
 }  // namespace
 
@@ -188,7 +188,8 @@ std::string write(const Answer& answer, std::string_view mesh, const Secret& key
   out.name(answer.from);
   out.number(static_cast<std::uint64_t>(age.count()), 4);
   out.number(static_cast<std::uint64_t>(word.gateways), 1);
-  out.number((word.heals_itself ? kHeals : 0) | (word.paused ? kPaused : 0), 1);
+  out.number((word.heals_itself ? kHeals : 0) | (word.paused ? kPaused : 0) | (word.agent_gone ? kGone : 0),
+             1);
   return out.sealed(mesh, key);
 }
 
@@ -221,9 +222,10 @@ std::optional<Answer> read_answer(std::string_view datagram, std::string_view me
   auto age = std::chrono::milliseconds(in.number(4));
   auto gateways = in.number(1), signs = in.number(1);
   if (!in.whole() || !is_name(out.from) || age > mesh::kNeverSpoke) return std::nullopt;
-  if (gateways > static_cast<std::uint64_t>(mesh::Gateways::given_up) || signs > (kHeals | kPaused))
+  if (gateways > static_cast<std::uint64_t>(mesh::Gateways::given_up) || signs > (kHeals | kPaused | kGone))
     return std::nullopt;
   out.word = {.agent_age = age,
+              .agent_gone = (signs & kGone) != 0,
               .gateways = static_cast<mesh::Gateways>(gateways),
               .heals_itself = (signs & kHeals) != 0,
               .paused = (signs & kPaused) != 0};

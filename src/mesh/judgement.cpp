@@ -106,6 +106,9 @@ Judgement::Judgement(Setup setup, Instant now)
       last_tick_(now),
       distrust_until_(now + setup.limits.settle),
       tickets_(first_round(now)) {
+  // One that people were told of is not over because this agent began anew.
+  storm_ = told(kMesh);
+  if (storm_) storm_since_ = storm_seen_ = now;
   if (!setup.remembers) memory_whole_at_ = now + limits_.heal_bound;
   std::vector<std::pair<std::string, Gossip>> members;
   for (auto& name : setup.members) members.emplace_back(std::move(name), Gossip::alive);
@@ -131,7 +134,7 @@ void Judgement::roster(Instant now, const std::vector<std::pair<std::string, Gos
     if (p == nullptr) {
       Peer fresh_peer;
       fresh_peer.name = name;
-      fresh_peer.view.since = now;
+      fresh_peer.view.since = fresh_peer.since = now;
       fresh_peer.round = first_round(now);
       auto at = std::ranges::lower_bound(peers_, name, {}, &Peer::name);
       p = &*peers_.insert(at, std::move(fresh_peer));
@@ -195,6 +198,11 @@ void Judgement::note_pause(const Peer& p) {
     std::erase(kept_.paused, p.name);
 }
 
+bool Judgement::told(std::string_view about) const {
+  return std::ranges::find(kept_.told, about) != kept_.told.end();
+}
+void Judgement::drop_told(std::string_view about) { std::erase(kept_.told, about); }
+
 void Judgement::outside(std::string_view peer, Instant asked, Outside says) {
   auto* p = find(peer);
   if (p == nullptr || (p->view.outside && p->view.outside->asked > asked)) return;
@@ -221,6 +229,8 @@ void Judgement::note(const Treatment& treatment, Instant now) {
     if (known.what.number == treatment.number && known.what.healer == treatment.healer &&
         known.what.patient == treatment.patient) {
       if (treatment.over && !known.what.over) known.at = at, known.what.over = true;
+      // The healer knows it first, then who heard of it from the healer.
+      known.what.helped = known.what.helped || treatment.helped;
       return;
     }
   constexpr std::size_t kMostOfAPatient = 6;  // twice any budget
@@ -232,6 +242,11 @@ void Judgement::note(const Treatment& treatment, Instant now) {
 void Judgement::forget(Instant now) {
   std::erase_if(kept_.treatments, [now](const auto& t) { return now - t.at >= 1h; });
   std::erase_if(kept_.claims, [this, now](const auto& c) { return now - c.at >= limits_.heal_bound; });
+  // Who left did so because a person wanted it.
+  std::erase_if(kept_.told, [this](const std::string& name) {
+    const auto* p = find(name);
+    return name != kMesh && (p == nullptr || p->view.gossip == Gossip::left);
+  });
   if (memory_whole_at_ && now >= *memory_whole_at_) memory_whole_at_.reset();
 }
 
@@ -311,17 +326,20 @@ void Judgement::treated(Instant now, std::string_view patient, std::uint64_t tic
   auto* p = find(patient);
   if (p == nullptr || p->stage != Stage::treating || p->ticket != ticket) return;
   bool helped = verdict == Verdict::helped;
-  note({.patient = p->name, .healer = self_, .number = ticket, .over = true}, now);
+  note({.patient = p->name, .healer = self_, .number = ticket, .over = true, .helped = helped}, now);
   p->since = now;  // whatever it is from now on: its own side goes first again
   auto rest = helped ? limits_.takeover : pause_after(lately(now, p->name).size());
   end(now, *p, helped ? Reason::helped : Reason::no_help, rest);
 }
 
+bool Judgement::looked_at(Instant now, const Peer& p) const {
+  return p.watched || (p.curious_until && now <= *p.curious_until) || p.stage != Stage::idle || told(p.name);
+}
+
 std::vector<std::string> Judgement::watches(Instant now) const {
   std::vector<std::string> out;
   for (const auto& p : peers_)
-    if (p.watched || (p.curious_until && now <= *p.curious_until) || p.stage != Stage::idle)
-      out.push_back(p.name);
+    if (looked_at(now, p)) out.push_back(p.name);
   return out;
 }
 
@@ -333,8 +351,8 @@ std::vector<Judgement::Standing> Judgement::standings() const {
 
 bool Judgement::idle(Instant now) const {
   if (storm_ || now < distrust_until_) return false;
-  return std::ranges::all_of(peers_, [now](const Peer& p) {
-    return p.trouble == Trouble::none && p.stage == Stage::idle && !p.told &&
+  return std::ranges::all_of(peers_, [this, now](const Peer& p) {
+    return p.trouble == Trouble::none && p.stage == Stage::idle && !told(p.name) &&
            (!p.curious_until || now > *p.curious_until);
   });
 }

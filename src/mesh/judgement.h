@@ -51,6 +51,7 @@ struct Kept {
   std::vector<Treated> treatments;
   std::vector<Claimed> claims;
   std::vector<std::string> paused;  // peers whose last word to us was that a person paused them
+  std::vector<std::string> told;    // of whom we told people, who are to hear when it is over; "" is the mesh
   bool operator==(const Kept&) const = default;
 };
 
@@ -161,8 +162,9 @@ class Judgement {
     std::uint64_t ticket = 0;
     std::optional<std::uint64_t> fence;
     Instant rest_until{};
-    std::optional<Reason> told;
   };
+  /// A node's name cannot be empty, so this is nobody's but the mesh's.
+  static constexpr std::string_view kMesh{};
   struct Row;
   static const std::vector<Row>& table();
   friend std::string table_markdown();
@@ -174,6 +176,8 @@ class Judgement {
   void wake(Instant now);
   void note(const Treatment& treatment, Instant now);
   void note_pause(const Peer& p);
+  bool told(std::string_view about) const;
+  void drop_told(std::string_view about);
   void forget(Instant now);
 
   // The table.
@@ -202,6 +206,7 @@ class Judgement {
   Duration pause_after(std::size_t treatments) const;
 
   // The steps.
+  bool looked_at(Instant now, const Peer& p) const;
   void look(Instant now, Peer& p);
   void seat(Peer& p);
   void step(Instant now, Peer& p, Decisions& out);
@@ -234,7 +239,7 @@ class Judgement {
   Instant began_{}, last_tick_{}, distrust_until_{};
   std::optional<Instant> memory_whole_at_;  // set while we may lack claims that we had heard
   std::uint64_t tickets_ = 0;
-  bool storm_ = false, storm_told_ = false;
+  bool storm_ = false;
   Instant storm_since_{}, storm_seen_{};
 };
 

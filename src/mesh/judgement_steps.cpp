@@ -11,11 +11,6 @@ namespace meshops::mesh {
 using namespace std::chrono_literals;
 using Act = Decision::Act;
 
-namespace {
-/// A node's name cannot be empty, so this is nobody's order but the mesh's.
-constexpr std::string_view kMesh{};
-}  // namespace
-
 Decisions Judgement::decide(Instant now) {
   if (now - last_tick_ > limits_.stall && on(Reason::woke_up)) wake(now);
   last_tick_ = now;
@@ -39,7 +34,7 @@ void Judgement::wake(Instant now) {
 }
 
 void Judgement::look(Instant now, Peer& p) {
-  bool looks = p.watched || (p.curious_until && now <= *p.curious_until) || p.stage != Stage::idle;
+  bool looks = looked_at(now, p);
   bool gone = p.view.gossip == Gossip::left && on(Reason::left);
   auto trouble = looks && !gone ? trouble_of(p.view, now, limits_) : Trouble::none;
   p.seen_now = trouble != Trouble::silent;
@@ -47,6 +42,8 @@ void Judgement::look(Instant now, Peer& p) {
   if (trouble == p.trouble) return;
   p.trouble = trouble;
   p.since = now;
+  // Its service manager has had the time since then.
+  if (trouble == Trouble::agent_dead) p.since = agent_gone_since(p.view, now, limits_).value_or(now);
 }
 
 /// Whom to ask: the first in the order of its healers, and it itself.
@@ -81,8 +78,8 @@ void Judgement::step(Instant now, Peer& p, Decisions& out) {
     p.stage = Stage::idle;
     p.reason = objection(now, p);
     p.recorded.reset();
-    if (p.told && now - p.since >= limits_.settle) {
-      p.told.reset();
+    if (told(p.name) && now - p.since >= limits_.settle && sees(p.view, now, limits_) == Sees::well) {
+      drop_told(p.name);
       out.push_back({.act = Act::recovered, .peer = p.name});
     }
     if (p.curious_until && now <= *p.curious_until && !p.watched) probe(now, p, out);
@@ -210,9 +207,14 @@ void Judgement::read_claims(Instant now, Peer& p, Decisions& out) {
                  .ticket = p.ticket});
 }
 
-/// From gentle to drastic, over all healers: each treatment of the last hour moves one on.
+/// From gentle to drastic, over all healers: each treatment of the last hour moves one on. One that helped
+/// is forgiven; when the same trouble comes a third time it is no accident.
 Order Judgement::order_for(Instant now, const Peer& p) const {
   auto tried = lately(now, p.name).size();
+  bool helped = std::ranges::any_of(kept_.treatments, [&](const auto& t) {
+    return t.what.patient == p.name && t.what.helped && now - t.at < 1h;
+  });
+  if (helped) --tried;
   auto pick = [tried](std::initializer_list<Order> ladder) {
     return *(ladder.begin() + tried % ladder.size());
   };
@@ -294,8 +296,8 @@ void Judgement::record(Instant now, Peer& p, Reason why, Decisions& out) {
                (why == Reason::third_witness || why == Reason::somebody_sees_it ||
                 why == Reason::unconfirmed || why == Reason::only_we_miss_it || why == Reason::minority) &&
                now >= p.since + limits_.grace_unreachable;
-  if (p.told || !(ends_here || stuck) || !first_to_tell(now, p.name)) return;
-  p.told = why;
+  if (told(p.name) || !(ends_here || stuck) || !first_to_tell(now, p.name)) return;
+  kept_.told.push_back(p.name);
   out.push_back({.act = Act::tell, .peer = p.name, .reason = why, .trouble = p.trouble});
 }
 
@@ -337,11 +339,11 @@ void Judgement::weather(Instant now, Decisions& out) {
   if (!storm_) return;
   if (now - storm_seen_ > limits_.storm_cooldown) {
     storm_ = false;
-    if (std::exchange(storm_told_, false)) out.push_back({.act = Act::recovered, .reason = Reason::storm});
-    return;
+    if (told(kMesh)) out.push_back({.act = Act::recovered, .reason = Reason::storm});
+    return drop_told(kMesh);
   }
-  if (!many || storm_told_ || now - storm_since_ < limits_.storm_tell || !first_to_tell(now, kMesh)) return;
-  storm_told_ = true;
+  if (!many || told(kMesh) || now - storm_since_ < limits_.storm_tell || !first_to_tell(now, kMesh)) return;
+  kept_.told.emplace_back(kMesh);
   out.push_back({.act = Act::tell, .reason = Reason::storm});
 }
 

@@ -35,6 +35,17 @@ Result<std::string> name_in(const Json& one, const char* key) {
   return at->get<std::string>();
 }
 
+Result<std::vector<std::string>> names_in(const Json& json, const char* key) {
+  auto list = json.find(key);
+  if (list == json.end() || !list->is_array()) return fail(damaged());
+  std::vector<std::string> out;
+  for (const auto& one : *list) {
+    if (!one.is_string()) return fail(damaged());
+    out.push_back(one.get<std::string>());
+  }
+  return out;
+}
+
 Result<std::uint64_t> number_in(const Json& one, const char* key) {
   auto at = one.find(key);
   if (at == one.end() || !at->is_number_unsigned()) return fail(damaged());
@@ -44,16 +55,14 @@ Result<std::uint64_t> number_in(const Json& one, const char* key) {
 }  // namespace
 
 std::string to_json(const Kept& kept, std::string_view boot) {
-  Json json = {{"schema", kSchema},
-               {"boot", boot},
-               {"treatments", Json::array()},
-               {"claims", Json::array()},
-               {"paused", kept.paused}};
+  Json json = {{"schema", kSchema},       {"boot", boot},          {"treatments", Json::array()},
+               {"claims", Json::array()}, {"paused", kept.paused}, {"told", kept.told}};
   for (const auto& t : kept.treatments)
     json["treatments"].push_back({{"patient", t.what.patient},
                                   {"healer", t.what.healer},
                                   {"number", t.what.number},
                                   {"over", t.what.over},
+                                  {"helped", t.what.helped},
                                   {"at_ms", ms(t.at)}});
   for (const auto& c : kept.claims)
     json["claims"].push_back(
@@ -68,18 +77,18 @@ Result<Kept> parse_kept(std::string_view text, std::string_view boot, Instant no
   bool this_boot = json["boot"] == boot;
   const auto treatments = json.value("treatments", Json());
   const auto claims = json.value("claims", Json());
-  const auto paused = json.value("paused", Json());
-  if (!treatments.is_array() || !claims.is_array() || !paused.is_array()) return fail(damaged());
+  if (!treatments.is_array() || !claims.is_array()) return fail(damaged());
   Kept out;
   for (const auto& one : treatments) {
     if (!one.is_object()) return fail(damaged());
-    auto over = one.value("over", Json());
-    if (!over.is_boolean()) return fail(damaged());
+    auto over = one.value("over", Json()), helped = one.value("helped", Json());
+    if (!over.is_boolean() || !helped.is_boolean()) return fail(damaged());
     out.treatments.push_back({.what = {.patient = TRY(name_in(one, "patient")),
                                        .healer = TRY(name_in(one, "healer")),
                                        .number = TRY(number_in(one, "number")),
                                        .age = {},
-                                       .over = over.get<bool>()},
+                                       .over = over.get<bool>(),
+                                       .helped = helped.get<bool>()},
                               .at = TRY(time_in(one, this_boot, now))});
   }
   for (const auto& one : claims) {
@@ -89,10 +98,8 @@ Result<Kept> parse_kept(std::string_view text, std::string_view boot, Instant no
                           .round = this_boot ? TRY(number_in(one, "round")) : 0,
                           .at = TRY(time_in(one, this_boot, now))});
   }
-  for (const auto& one : paused) {
-    if (!one.is_string()) return fail(damaged());
-    out.paused.push_back(one.get<std::string>());
-  }
+  out.paused = TRY(names_in(json, "paused"));
+  out.told = TRY(names_in(json, "told"));
   return out;
 }
 

@@ -31,6 +31,8 @@ constexpr Row kTable[] = {
     {"suspect_after", &MeshLimits::suspect_after, "no answer for this long is a suspicion"},
     {"agent_stale", &MeshLimits::agent_stale,
      "an answer whose agent last spoke longer ago is a suspicion, too"},
+    {"agent_gone", &MeshLimits::agent_gone,
+     "the same, where that agent's process has ended: none has followed"},
     {"ask_every", &MeshLimits::ask_every, "witnesses are asked and the patient is probed, this often"},
     {"panel", &MeshLimits::panel, "witnesses at most, the patient's watchers first"},
     {"sight_fresh", &MeshLimits::sight_fresh, "an answer counts until its question is this old"},

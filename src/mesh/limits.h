@@ -17,8 +17,9 @@ struct MeshLimits {
   unsigned share = 3;
   unsigned per_hour = 3;
   Duration heartbeat = std::chrono::seconds(1);
-  Duration suspect_after = std::chrono::seconds(3);
+  Duration suspect_after = std::chrono::milliseconds(2500);
   Duration agent_stale = std::chrono::seconds(3);
+  Duration agent_gone = std::chrono::milliseconds(1500);
   Duration ask_every = std::chrono::seconds(2);
   Duration sight_fresh = std::chrono::seconds(6);
   Duration stall = std::chrono::seconds(3);

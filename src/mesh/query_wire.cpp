@@ -92,7 +92,7 @@ Json packed(const Testimony& t) {
   Json claims = Json::array(), treatments = Json::array();
   for (const auto& c : t.claims) claims.push_back({c.patient, c.healer, age_out(c.age)});
   for (const auto& x : t.treatments)
-    treatments.push_back({x.patient, x.healer, x.number, age_out(x.age), x.over});
+    treatments.push_back({x.patient, x.healer, x.number, age_out(x.age), x.over, x.helped});
   return Json::array({kVersion, t.witness, t.patient, t.round, static_cast<unsigned>(t.sees), t.can_heal,
                       t.patient_paused, t.remembers, claims, treatments, t.in_trouble});
 }
@@ -172,6 +172,7 @@ Result<Testimony> parse_testimony(std::string_view bytes) {
     treatment.number = t.number();
     treatment.age = t.age();
     treatment.over = t.flag();
+    treatment.helped = t.flag();
     good = good && t.good();
     out.treatments.push_back(std::move(treatment));
   }

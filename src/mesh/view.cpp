@@ -1,5 +1,7 @@
 #include "mesh/view.h"
 
+#include <algorithm>
+
 namespace meshops::mesh {
 
 std::string_view text(Gateways gateways) {
@@ -104,11 +106,18 @@ std::optional<bool> newest_found_pause(const PeerView& view) {
   return view.probed->what.paused;
 }
 bool is_ill(Gateways gateways) { return gateways == Gateways::ill || gateways == Gateways::given_up; }
+bool has_agent(const Word& word, const MeshLimits& limits) {
+  return word.agent_age <= (word.agent_gone ? limits.agent_gone : limits.agent_stale);
+}
 }  // namespace
+
+bool well(const Word& word, const MeshLimits& limits) {
+  return has_agent(word, limits) && !is_ill(word.gateways);
+}
 
 Trouble trouble_of(const PeerView& view, Instant now, const MeshLimits& limits) {
   const auto* word = fresh_word(view, now, limits);
-  if (word != nullptr && word->agent_age <= limits.agent_stale)
+  if (word != nullptr && has_agent(*word, limits))
     return is_ill(word->gateways) ? Trouble::gateways_ill : Trouble::none;
   if (word == nullptr && now - view.since <= limits.suspect_after) return Trouble::none;
   const auto* probe = fresh_probe(view, now, limits);
@@ -150,6 +159,12 @@ Gateways gateways_of(const PeerView& view) {
 bool heals_itself(const PeerView& view) {
   if (const auto* found = newest_is_found(view)) return found->heals_itself;
   return view.heard && view.heard->what.heals_itself;
+}
+std::optional<Instant> agent_gone_since(const PeerView& view, Instant now, const MeshLimits& limits) {
+  const auto* word = fresh_word(view, now, limits);
+  if (word == nullptr || !word->agent_gone) return std::nullopt;
+  // It speaks once in a heartbeat, and may have ended just before the next one.
+  return std::min(now, view.heard->asked - word->agent_age + limits.heartbeat);
 }
 bool speaks_for_itself(const PeerView& view, const MeshLimits& limits) {
   if (newest_found_pause(view)) return true;

@@ -44,6 +44,8 @@ enum class Trouble {
 std::string_view text(Trouble trouble);  // "has no running agent": after its name
 std::string_view name(Trouble trouble);  // "agent_dead": for programs
 
+/// Its agent speaks, and names no ill gateway.
+bool well(const Word& word, const MeshLimits& limits);
 Trouble trouble_of(const PeerView& view, Instant now, const MeshLimits& limits);
 /// The same as a witness says it.
 Sees sees(const PeerView& view, Instant now, const MeshLimits& limits);
@@ -53,6 +55,8 @@ bool reached(const PeerView& view, Instant now, const MeshLimits& limits);
 Gateways gateways_of(const PeerView& view);
 bool heals_itself(const PeerView& view);
 bool paused(const PeerView& view);
+/// At the latest, as the node itself tells; nothing if it does not say that its agent is gone.
+std::optional<Instant> agent_gone_since(const PeerView& view, Instant now, const MeshLimits& limits);
 /// That newest is of its own agent, or was found on it: no last word of a dead one.
 bool speaks_for_itself(const PeerView& view, const MeshLimits& limits);
 

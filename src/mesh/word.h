@@ -24,7 +24,8 @@ std::string_view text(Gateways gateways);
 
 /// A node's answer to a heartbeat: given by its unprivileged side, with what its agent last told that side.
 struct Word {
-  Duration agent_age{};  // how long ago that was
+  Duration agent_age{};     // how long ago that was
+  bool agent_gone = false;  // its process has ended, and no other has begun
   Gateways gateways = Gateways::unknown;
   bool heals_itself = false;  // its own agent has a treatment under way
   bool paused = false;        // by a person
@@ -57,6 +58,7 @@ struct Treatment {
   std::uint64_t number = 0;  // tells two treatments by one healer apart
   Duration age{};            // since its end if it is over, else since its beginning
   bool over = false;
+  bool helped = false;  // as its healer found; then it is over
   bool operator==(const Treatment&) const = default;
 };
 /// `healer` treats `patient` or is about to.

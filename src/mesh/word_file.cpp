@@ -13,6 +13,8 @@
 
 namespace meshops::mesh {
 
+namespace fs = std::filesystem;
+
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -21,6 +23,23 @@ constexpr std::string_view kSchema = "meshops.word/1";
 constexpr std::size_t kMost = 4096;
 constexpr std::string_view kNames[] = {"unknown", "well", "ill", "given_up"};
 static_assert(std::size(kNames) == static_cast<std::size_t>(Gateways::given_up) + 1);
+
+fs::path held_file(const fs::path& word) { return word.string() + ".held"; }
+
+struct flock whole_file(short kind) {
+  struct flock lock{};
+  lock.l_type = kind;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+/// Asks without taking it: who begins to hold it meanwhile is never in the way of a reader.
+bool is_held(const fs::path& word) {
+  Fd fd(::open(held_file(word).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return false;
+  auto whole = whole_file(F_RDLCK);
+  return ::fcntl(fd.get(), F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
 
 }  // namespace
 
@@ -69,10 +88,26 @@ Status write_word(const std::filesystem::path& file, const Word& word, const Clo
   return ok();
 }
 
-Word read_word(const std::filesystem::path& file, const Clock& clock) {
-  auto text = read_file(file, kMost);
+Status hold_word(const fs::path& file, Fd& held) {
+  struct stat is{};
+  if (held && ::fstat(held.get(), &is) == 0 && is.st_nlink > 0) return ok();
+  auto path = held_file(file);
+  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!fd) return fail(file_error(errno, "open", path));
+  if (::fchmod(fd.get(), 0644) != 0) return fail(file_error(errno, "open to all", path));
+  // Not one that a child would let go of, or that closing another descriptor would.
+  auto whole = whole_file(F_WRLCK);
+  if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) return fail(file_error(errno, "lock", path));
+  held = std::move(fd);
+  return ok();
+}
+
+Word read_word(const fs::path& file, const Clock& clock) {
   // The time comes after the reading: a word that was said in between is not one of the future.
-  return parse_word(text.value_or(""), clock.now());
+  auto text = read_file(file, kMost);
+  auto word = parse_word(text.value_or(""), clock.now());
+  word.agent_gone = !is_held(file);
+  return word;
 }
 
 }  // namespace meshops::mesh

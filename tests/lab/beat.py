@@ -48,7 +48,7 @@ def read_answer(datagram, mesh, key, nonce):
     end = 22 + body[21]
     age, gateways, signs = struct.unpack(">IBB", body[end:end + 6])
     return {"from": body[22:end].decode(), "agent_age": age / 1000, "gateways": GATEWAYS[gateways],
-            "heals_itself": bool(signs & 1), "paused": bool(signs & 2)}
+            "heals_itself": bool(signs & 1), "paused": bool(signs & 2), "agent_gone": bool(signs & 4)}
 
 
 def ask(address, port, sender, patient, mesh, key, within=1.0):

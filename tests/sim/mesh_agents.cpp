@@ -86,7 +86,8 @@ void World::learn_pause(Machine& m, const Machine& p, Instant asked, bool paused
 
 Word World::word_of(const Machine& m) {
   bool heals = m.agent && m.running && m.running->by == m.id;
-  return {.agent_age = now_ - (m.agent ? m.last_tick : std::min(m.agent_dead_since, now_)),
+  return {.agent_age = now_ - m.last_tick,
+          .agent_gone = !m.agent,
           .gateways = m.agent ? m.gateways : m.said,
           .heals_itself = heals,
           .paused = m.agent ? m.paused > 0 : m.said_paused};
@@ -99,6 +100,7 @@ void World::heartbeat(Machine& m, Machine& peer) {
     if (!peer.moves()) return;
     auto word = word_of(peer);
     m.judge->heard(peer.name, asked, word);
+    if (!well(word, limits_)) poke(m);
     if (word.agent_age <= limits_.agent_stale) learn_pause(m, peer, asked - word.agent_age, word.paused);
     return;
   }
@@ -108,6 +110,7 @@ void World::heartbeat(Machine& m, Machine& peer) {
     in(delay(), [this, &m, &peer, asked, life, word = word_of(peer)] {
       if (!m.agent || m.life != life || !m.moves()) return;
       m.judge->heard(peer.name, asked, word);
+      if (!well(word, limits_)) poke(m);
       if (word.agent_age <= limits_.agent_stale) learn_pause(m, peer, asked - word.agent_age, word.paused);
     });
   });

@@ -186,7 +186,6 @@ void World::end_agent(Machine& m) {
   if (!m.agent) return;
   m.agent = false;
   ++m.life;
-  m.agent_dead_since = now_;
   m.alive.end(now_);
   m.dead.begin(now_);
   m.said = m.gateways;
@@ -203,7 +202,6 @@ void World::begin_agent(Machine& m, bool first) {
   m.agent = true;
   ++m.life;
   m.agent_since = now_;
-  m.agent_dead_since = kNever;
   m.last_tick = now_;
   m.poked = false;
   std::vector<std::string> names;

@@ -61,7 +61,7 @@ struct Machine {
       paused = 0, left = 0;
   bool agent = true, broken = false;
   unsigned life = 0;  // of the agent: what an earlier one waits for is lost
-  Duration agent_since{}, agent_dead_since = kNever, last_tick{};
+  Duration agent_since{}, last_tick{};
   Lasting dead{.glance = kGlance}, alive{.glance = 6500ms}, ill;
   Duration awake_since{};   // no freeze, no stall since then
   Duration steady_since{};  // no freeze, no stall, no refusal since then

@@ -77,13 +77,15 @@ TEST(RenderMesh, AHeartbeatSaysHowFreshTheAgentIs) {
   auto never = some();
   never["alpha"].word = {.agent_age = mesh::kNeverSpoke};
   EXPECT_THAT(render_members(seen(), never), HasSubstr("0.4 ms, its agent has not spoken"));
+  never["alpha"].word = {.agent_age = 4s, .agent_gone = true};
+  EXPECT_THAT(render_members(seen(), never), HasSubstr("agent spoke 4 s ago and has ended"));
 }
 
 TEST(RenderMesh, AHeartbeatAsJsonTellsSilenceFromNotAsked) {
   auto json = nlohmann::json::parse(members_json(seen(), WallTime(), some()));
   EXPECT_EQ(json["members"][0]["heartbeat"],
             nlohmann::json::parse(R"({"answered": true, "took_ms": 0.412, "agent_age_s": 0.15,
-                                      "gateways": "well", "heals_itself": false, "paused": false})"));
+                                      "agent_gone": false, "gateways": "well", "heals_itself": false, "paused": false})"));
   EXPECT_EQ(json["members"][2]["heartbeat"], nlohmann::json::parse(R"({"answered": false})"));
   auto never = some();
   never["beta"].word = {.agent_age = mesh::kNeverSpoke};

@@ -59,11 +59,16 @@ TEST(Heartbeat, AnAnswerCarriesTheWholeWord) {
   EXPECT_EQ(claimed_nonce(answered()), kAnswer.nonce);
   for (auto gateways : {Gateways::unknown, Gateways::well, Gateways::ill, Gateways::given_up})
     for (bool heals : {false, true})
-      for (bool paused : {false, true}) {
-        Answer one = kAnswer;
-        one.word = {.agent_age = 0s, .gateways = gateways, .heals_itself = heals, .paused = paused};
-        EXPECT_EQ(read_answer(write(one, "home", kKeys.keys[0]), "home", kKeys), one);
-      }
+      for (bool paused : {false, true})
+        for (bool gone : {false, true}) {
+          Answer one = kAnswer;
+          one.word = {.agent_age = 0s,
+                      .agent_gone = gone,
+                      .gateways = gateways,
+                      .heals_itself = heals,
+                      .paused = paused};
+          EXPECT_EQ(read_answer(write(one, "home", kKeys.keys[0]), "home", kKeys), one);
+        }
 }
 
 // Made by tests/lab/beat.py, which knows the format from its description only: a node of another version

@@ -129,11 +129,76 @@ TEST(Judgement, AMeshAtRestIsLeftAlone) {
 TEST(Judgement, SilenceIsASuspicionWithinThreeSecondsAndNoMore) {
   Bench bench(3);
   bench.fell("n1");
-  bench.pass(3s);
+  bench.pass(2s);
   EXPECT_EQ(bench.count(Act::ask), 0U);
   bench.pass(1s);
   EXPECT_GE(bench.count(Act::ask), 1U);
   EXPECT_EQ(bench.count(Act::treat), 0U);
+}
+
+TEST(Judgement, AnAgentWhoseProcessEndedIsSuspectedSoonerThanOneThatIsSlow) {
+  for (bool gone : {false, true}) {
+    Bench bench(3);
+    bench.probes["n1"] = kDeadAgent;
+    bench.words["n1"] = {.agent_age = 1500ms, .agent_gone = gone, .gateways = Gateways::well};
+    bench.pass(1s);
+    EXPECT_EQ(bench.count(Act::ask), 0U) << "it may be starting anew";
+    bench.words["n1"].agent_age = 2500ms;
+    bench.pass(1s);
+    EXPECT_EQ(bench.count(Act::ask) > 0, gone);
+  }
+}
+
+TEST(Judgement, ADeadAgentsOwnSideHasHadItsTimeSinceItsLastWord) {
+  auto treated_after = [](bool gone) {
+    Bench bench(3);
+    bench.probes["n1"] = kDeadAgent;
+    auto died = bench.now;
+    for (auto age = 1s; bench.count(Act::treat) == 0 && age < 1min; age += 1s) {
+      bench.words["n1"] = {.agent_age = age, .agent_gone = gone, .gateways = Gateways::well};
+      bench.pass(1s);
+    }
+    return bench.now - died;
+  };
+  EXPECT_GE(treated_after(true), 16s);
+  EXPECT_LE(treated_after(true), 17s);
+  EXPECT_GE(treated_after(false), 18s) << "of one that was not seen to end, it begins with the suspicion";
+}
+
+TEST(Judgement, ATreatmentThatHelpedIsForgivenOnce) {
+  Bench bench(3);
+  std::vector<Order> orders;
+  for (int i = 0; i < 3; ++i) {
+    bench.fell("n1", kDeadAndIll);
+    bench.log.clear();
+    for (int s = 0; s < 900 && !bench.treated(); ++s) bench.pass(1s);
+    ASSERT_TRUE(bench.treated()) << i;
+    orders.push_back(*bench.treated());
+    auto treat = std::ranges::find(bench.log, Act::treat, &Decision::act);
+    bench.silent.clear();
+    bench.probes.clear();
+    bench.judgement->treated(bench.now, "n1", treat->ticket, Verdict::helped);
+    bench.pass(20s);
+  }
+  EXPECT_THAT(orders, testing::ElementsAre(Order::revive, Order::revive, Order::heal));
+}
+
+TEST(Judgement, WhatPeopleWereToldOfEndsAlsoAfterARestart) {
+  Bench bench(2, {}, true, true);
+  bench.fell("n1", kNothing);
+  bench.pass(20min);
+  ASSERT_EQ(bench.count(Act::tell), 1U);
+  Judgement::Setup setup{.self = "n0", .members = {"n0", "n1"}};
+  setup.kept = bench.judgement->kept();
+  bench.judgement.emplace(setup, bench.now);
+  bench.pass(5min);
+  EXPECT_EQ(bench.count(Act::tell), 1U) << "they know";
+  EXPECT_EQ(bench.count(Act::recovered), 0U);
+  bench.silent.clear();
+  bench.probes.clear();
+  bench.pass(1min);
+  EXPECT_EQ(bench.count(Act::recovered), 1U);
+  EXPECT_TRUE(bench.judgement->kept().told.empty());
 }
 
 TEST(Judgement, ADeadAgentIsRevivedAfterItsOwnSideHadItsTime) {

@@ -13,11 +13,16 @@ using namespace std::chrono_literals;
 constexpr Instant kNow{2h};
 
 Kept something() {
-  return {
-      .treatments = {{.what = {.patient = "beta", .healer = "alpha", .number = 7, .age = {}, .over = true},
-                      .at = Instant{1h}}},
-      .claims = {{.patient = "beta", .healer = "gamma", .round = 3, .at = Instant{1h + 5s}}},
-      .paused = {"delta"}};
+  return {.treatments = {{.what = {.patient = "beta",
+                                   .healer = "alpha",
+                                   .number = 7,
+                                   .age = {},
+                                   .over = true,
+                                   .helped = true},
+                          .at = Instant{1h}}},
+          .claims = {{.patient = "beta", .healer = "gamma", .round = 3, .at = Instant{1h + 5s}}},
+          .paused = {"delta"},
+          .told = {"delta", ""}};
 }
 
 TEST(KeptFile, TimesOfThisBootComeBackAsTheyWere) {

@@ -114,6 +114,8 @@ class AskedAndAnswered : public testing::Test {
 
 TEST_F(AskedAndAnswered, TheWordComesBackWithItsAgeAndTheTimeOfTheQuestion) {
   serve(options());
+  Fd held;
+  ASSERT_TRUE(mesh::hold_word(directory.path / "word", held));
   Word said{.agent_age = 0s, .gateways = Gateways::ill, .heals_itself = true, .paused = true};
   ASSERT_TRUE(mesh::write_word(directory.path / "word", said, clock));
   clock.advance(1s);
@@ -121,6 +123,13 @@ TEST_F(AskedAndAnswered, TheWordComesBackWithItsAgeAndTheTimeOfTheQuestion) {
   until_heard(1);
   said.agent_age = 1s;
   EXPECT_EQ(heard, std::vector<Heard>({{"beta", clock.now(), said}}));
+  held.close();
+  clock.advance(1s);
+  pulse().beat({"beta"});
+  until_heard(2);
+  said.agent_age = 2s;
+  said.agent_gone = true;
+  EXPECT_EQ(heard.back().word, said) << "its agent has ended, and the answer says so before it is stale";
 }
 
 TEST_F(AskedAndAnswered, AWordThatIsNotRenewedGrowsOlderWithEachAnswer) {
@@ -147,7 +156,7 @@ TEST_F(AskedAndAnswered, ANewWordIsHeardSoon) {
   pulse().beat({"beta"});
   until_heard(2);
   ASSERT_EQ(heard.size(), 2U);
-  EXPECT_EQ(heard[1].word, (Word{0s, Gateways::well}));
+  EXPECT_EQ(heard[1].word, (Word{.agent_age = 0s, .agent_gone = true, .gateways = Gateways::well}));
 }
 
 TEST_F(AskedAndAnswered, WithoutAnAgentTheAnswerSaysSo) {
@@ -155,7 +164,7 @@ TEST_F(AskedAndAnswered, WithoutAnAgentTheAnswerSaysSo) {
   pulse().beat({"beta"});
   until_heard(1);
   ASSERT_EQ(heard.size(), 1U);
-  EXPECT_EQ(heard[0].word, Word{.agent_age = mesh::kNeverSpoke});
+  EXPECT_EQ(heard[0].word, (Word{.agent_age = mesh::kNeverSpoke, .agent_gone = true}));
 }
 
 TEST_F(AskedAndAnswered, OnlyARightQuestionIsAnswered) {
