@@ -99,6 +99,7 @@ Siblings::Siblings(const Mesh& mesh, Machine& machine, Records& records, Home ho
                judgement_.heard(peer, asked, word);
                if (!mesh::well(word, limits_)) poke();
              }),
+      echo_(mesh, machine),
       doorkeeper_(mesh, machine, records),
       timer_(machine.executor()) {}
 
@@ -140,6 +141,7 @@ void Siblings::tick() {
   judgement_.pause(word.paused);
   judgement_.own_network(pulse_.network());
   pulse_.beat(judgement_.watches(now()));
+  echo_.call();
   if (now() - doors_at_ >= kDoorsEvery) {
     doors_at_ = now();
     spawn(doorkeeper_.look());
@@ -196,6 +198,7 @@ void Siblings::renew_keys() {
   }
   trouble_.clear();
   if (!fresh->keys.keys.empty()) mark_key_ = fresh->keys.keys.front();
+  echo_.use_keys(fresh->keys);
   pulse_.use_keys(std::move(fresh->keys));
   if (!fresh->changed) return;
   log::info("mesh.heartbeat", "the mesh key has changed: who answers heartbeats is started again");

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "agent/doorkeeper.h"
+#include "agent/echo.h"
 #include "agent/healer.h"
 #include "gateway/gateway.h"
 #include "mesh/bots.h"
@@ -111,6 +112,7 @@ class Siblings {
   mesh::Judgement judgement_;
   mesh::SerfLink serf_;
   heartbeat::Pulse pulse_;
+  Echo echo_;
   Doorkeeper doorkeeper_;
   Instant doors_at_{}, bots_at_{};
   Secret mark_key_;                     // of bots' marks

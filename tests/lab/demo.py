@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Shows meshops at work: three machines, one gateway each under another runtime, one of them killed before your eyes.
+"""Shows meshops at work: a mesh of three machines, one gateway each under another runtime. A gateway is killed, and its own
+agent brings it back; then a machine loses both, and a sibling does.
 
 What `./dev demo` runs. Needs root; everything it makes is gone at the end, also after Ctrl-C.
   demo.py [--keep] [--real]
@@ -11,7 +12,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from lab import Lab, LabError, Site, Timeout, faults, find_meshops, interruptible, openclaw_dir, why_not  # noqa: E402
+from lab import (HealingMesh, Lab, LabError, Timeout, faults, find_meshops, interruptible, openclaw_dir,  # noqa: E402
+                 why_not)
 
 NODES = {"alpha": "process", "beta": "systemd-system", "gamma": "systemd-user"}
 
@@ -20,50 +22,80 @@ def tell(text):
     print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
 
 
-def show(site):
-    print(site.node.run(["meshops", "status"], check=False).out.rstrip(), flush=True)
+def show(node, *command):
+    tell(f"{' '.join(command)}   (on {node.name})")
+    print(node.run(list(command), check=False).out.rstrip(), flush=True)
 
 
-def shell_hint(node):
-    return f"nsenter -t {node.pid} -a"
+def watch(what, seen, until, limit):
+    """Prints what is seen each time that it changes, until it is so; gives how long that took, in seconds."""
+    started, last = time.monotonic(), None
+    while True:
+        now = seen()
+        if now != last:
+            print(f"   {time.monotonic() - started:5.1f} s  {now}", flush=True)
+            last = now
+        if until():
+            return time.monotonic() - started
+        if time.monotonic() - started > limit:
+            raise Timeout(f"{what} did not happen within {limit} s")
+        time.sleep(0.1)
+
+
+def own_agent_heals(mesh, name):
+    site = mesh.sites[name]
+    pid = site.gateway_pid()
+    tell(f"kill -9 {pid}: the gateway of {name}. Its own agent is there")
+    faults.kill(mesh.node(name), pid)
+
+    def seen():
+        main = site.main()
+        return f"{main['state']}: {main['summary']}"
+
+    def back():
+        main = site.main()
+        return main["state"] == "ready" and main["identity"]["pid"] != pid
+    took = watch("its return", seen, back, site.start_timeout + 60)
+    tell(f"Back after {took:.1f} s")
+
+
+def sibling_heals(mesh, name, watcher):
+    tell(f"Now {name} loses its agent for good, and its gateway to a configuration that it does not accept")
+    mesh.break_gateway_config(name)
+    mesh.kill_agent(name)
+    faults.kill(mesh.node(name), mesh.sites[name].gateway_pid())
+    mesh.drop_in(name, "")
+
+    def seen():
+        peer = mesh.peers(watcher)[name]
+        return f"{watcher} sees {name}: {peer['summary']}" + (f"; {peer['why']}" if peer.get("why") else "")
+
+    def well():
+        if mesh.agent_is(name) != "active" or mesh.peers(watcher)[name]["trouble"] != "none":
+            return False
+        main = mesh.sites[name].main()
+        return main["state"] == "ready" and main["healing"]["state"] == "well"
+    took = watch("its recovery", seen, well, 2 * mesh.sites[name].start_timeout + 180)
+    tell(f"Both are back after {took:.1f} s, 15 s of which its own service manager had to itself")
+    for healer in mesh.sites:
+        if mesh.treatments(healer, name):
+            show(mesh.node(healer), "meshops", "ledger")
+    show(mesh.node(name), "meshops", "ledger")
 
 
 def play(lab, args):
     gateway = "openclaw" if args.real else "standin"
-    tell("Booting three machines, each with its own systemd")
-    lab.add(*NODES)
-    tell(f"A gateway on each ({'the real OpenClaw' if args.real else 'a light stand-in for OpenClaw'}), "
-         "supervised by meshops agent")
-    sites = {name: Site(lab[name], gateway, runtime).install() for name, runtime in NODES.items()}
-    for name, site in sites.items():
-        main = site.wait_ready(60 if not args.real else 400)
-        print(f"   {name}: {main['runtime']:15} ready, pid {main['identity']['pid']}", flush=True)
-    for name, site in sites.items():
-        tell(f"meshops status on {name}")
-        show(site)
-
-    victim = sites["beta"]
-    pid = victim.main()["identity"]["pid"]
-    tell(f"kill -9 {pid} on beta")
-    faults.kill(victim.node, pid)
-    started, last = time.monotonic(), None
-    while True:
-        main = victim.main()
-        if main["state"] != last:
-            print(f"   {time.monotonic() - started:5.1f} s  {main['state']}: {main['summary']}", flush=True)
-            last = main["state"]
-        if main["state"] == "ready" and main["identity"]["pid"] != pid:
-            break
-        if time.monotonic() - started > (60 if not args.real else 300):
-            raise Timeout("beta's gateway did not come back")
-        time.sleep(0.1)
-    tell(f"Back after {time.monotonic() - started:.1f} s, pid {main['identity']['pid']}. meshops status on beta")
-    show(victim)
-
+    tell(f"Three machines with a systemd each, {'the real OpenClaw' if args.real else 'a light stand-in for OpenClaw'} on "
+         "each, under three runtimes; then one mesh of them (a minute)")
+    mesh = HealingMesh(lab, *NODES, gateway=gateway, runtimes=NODES)
+    show(lab["alpha"], "meshops", "status")
+    own_agent_heals(mesh, "beta")
+    sibling_heals(mesh, "gamma", "alpha")
+    show(lab["alpha"], "meshops", "status")
     if args.keep:
         tell("Kept running. Look around with, as root:")
         for node in lab.nodes.values():
-            print(f"   {node.name:8} {shell_hint(node)}", flush=True)
+            print(f"   {node.name:8} nsenter -t {node.pid} -a", flush=True)
         print("Ctrl-C stops it all.", flush=True)
         while True:
             time.sleep(3600)

@@ -7,6 +7,7 @@ from lab.site import STATE
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("needs_meshops")]
 NAMES = ("mh1", "mh2", "mh3")
+KEYS = "/var/lib/meshops/heartbeat.keys"
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +180,21 @@ def test_one_bot_on_two_gateways_is_found(mesh):
     finally:
         for site in (mesh.sites["mh1"], mesh.sites["mh3"]):
             site.write_gateway_config()
+
+
+def test_who_answers_with_old_keys_is_started_again(mesh):
+    """As after a change of keys that died between the file and the unit."""
+    node = mesh.node("mh2")
+    right = node.read(KEYS)
+    node.systemctl("stop", "meshops-agent.service")
+    node.write(KEYS, '{"schema":"meshops.heartbeat-keys/1","keys":["' + "A" * 43 + '="]}', mode=0o600)
+    node.systemctl("restart", "meshops-web.service")
+    node.write(KEYS, right, mode=0o600)
+    pid = node.sh("systemctl show -P MainPID meshops-web.service")
+    node.systemctl("start", "meshops-agent.service")
+    mesh.wait_all_well(90)
+    assert node.sh("systemctl show -P MainPID meshops-web.service") != pid
+    assert not new(mesh), new(mesh)
 
 
 def test_a_peer_is_ignored_by_fail2ban(mesh):

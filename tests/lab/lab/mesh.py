@@ -33,16 +33,17 @@ class MemberSite(Site):
 
 
 class HealingMesh:
-    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None):
+    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None, gateway="standin", runtimes=None):
         self.lab, self.profile, self.extra, self.node_extra = lab, profile, extra, node_extra or {}
         self.keys = {}
         nodes = lab.add(*names)
-        self.sites = {n.name: MemberSite(n) for n in nodes}
+        runtimes = runtimes or {}
+        self.sites = {n.name: MemberSite(n, gateway, runtimes.get(n.name, "systemd-system")) for n in nodes}
         for site in self.sites.values():
             site.mesh = self
         self._make_keys()
         self._install()
-        self.wait_all_well(120)
+        self.wait_all_well(90 + max(s.start_timeout for s in self.sites.values()))
 
     def lines(self, name):
         """Its [[node]] in everybody's mesh.toml."""
