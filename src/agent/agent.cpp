@@ -1,4 +1,5 @@
 #include "agent/agent.h"
+#include "agent/visits.h"
 
 #include <grp.h>
 #include <malloc.h>
@@ -130,6 +131,10 @@ Status Agent::open_records() {
     lease_ =
         std::make_unique<mesh::LeaseFile>(mesh::remote_places(mesh_), machine_->clock(), mesh::boot_id());
     records_->lease = lease_.get();
+    if (auto visits = lease_->visits())
+      record_visits(*visits, mesh_.node, machine_->clock().now(), machine_->clock().wall(), *ledger_);
+    else
+      log::warn("agent.visits", visits.error().text());
   }
   outbox_ = TRY(store::Outbox::open(file));
   sender_ = std::make_unique<alert::Sender>(mesh_.alerts, *outbox_, machine_->net(), machine_->clock(),

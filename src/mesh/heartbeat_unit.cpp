@@ -43,6 +43,7 @@ RestartSec=1s
 WatchdogSec=30s
 UMask=0077
 OOMScoreAdjust=-500
+CPUWeight=500
 
 ProtectSystem=strict
 ProtectHome=yes

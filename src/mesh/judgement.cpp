@@ -175,7 +175,7 @@ void Judgement::recount() {
 void Judgement::heard(std::string_view peer, Instant asked, const Word& word) {
   auto* p = find(peer);
   if (p == nullptr || (p->view.heard && p->view.heard->asked > asked)) return;
-  p->view.heard = {asked, word};
+  hear(p->view, asked, word);
   note_pause(*p);
 }
 
@@ -326,7 +326,7 @@ void Judgement::treated(Instant now, std::string_view patient, std::uint64_t tic
   auto* p = find(patient);
   if (p == nullptr || p->stage != Stage::treating || p->ticket != ticket) return;
   bool helped = verdict == Verdict::helped;
-  note({.patient = p->name, .healer = self_, .number = ticket, .over = true, .helped = helped}, now);
+  note({.patient = p->name, .healer = self_, .number = ticket, .over = true}, now);
   p->since = now;  // whatever it is from now on: its own side goes first again
   auto rest = helped ? limits_.takeover : pause_after(lately(now, p->name).size());
   end(now, *p, helped ? Reason::helped : Reason::no_help, rest);

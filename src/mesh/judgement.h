@@ -208,6 +208,7 @@ class Judgement {
   // The steps.
   bool looked_at(Instant now, const Peer& p) const;
   void look(Instant now, Peer& p);
+  void credit(Instant now, const Peer& p);
   void seat(Peer& p);
   void step(Instant now, Peer& p, Decisions& out);
   void probe(Instant now, Peer& p, Decisions& out);

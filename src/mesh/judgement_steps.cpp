@@ -42,8 +42,18 @@ void Judgement::look(Instant now, Peer& p) {
   if (trouble == p.trouble) return;
   p.trouble = trouble;
   p.since = now;
-  // Its service manager has had the time since then.
-  if (trouble == Trouble::agent_dead) p.since = agent_gone_since(p.view, now, limits_).value_or(now);
+  // Its service manager has had the time since its agent was gone: one heartbeat, at most, is between a
+  // question and its answer.
+  bool says_so = p.view.gone_since && p.view.heard->fresh(now, limits_.suspect_after);
+  if (trouble == Trouble::agent_dead && says_so)
+    p.since = std::min(now, *p.view.gone_since + limits_.heartbeat);
+}
+
+/// What our treatment did is seen afterwards, not told by its own end.
+void Judgement::credit(Instant now, const Peer& p) {
+  for (auto& t : kept_.treatments)
+    if (t.what.patient == p.name && t.what.healer == self_ && t.what.over && now - t.at < limits_.first_pause)
+      t.what.helped = true;
 }
 
 /// Whom to ask: the first in the order of its healers, and it itself.
@@ -74,6 +84,7 @@ void Judgement::step(Instant now, Peer& p, Decisions& out) {
     end(now, p, Reason::lease_lost, pause_after(lately(now, p.name).size()));
   }
   if (p.trouble == Trouble::none) {
+    if (sees(p.view, now, limits_) == Sees::well) credit(now, p);
     if (p.stage != Stage::idle) retreat(now, p, Reason::well, out);
     p.stage = Stage::idle;
     p.reason = objection(now, p);

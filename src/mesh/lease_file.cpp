@@ -103,6 +103,8 @@ Status LeaseFile::begin_deed(const std::string& holder, std::uint64_t fence, con
   return keep(log);
 }
 
+Result<std::vector<Visit>> LeaseFile::visits() const { return TRY(treatments(TRY(read()))).visits(); }
+
 Result<std::vector<Treatment>> LeaseFile::history(const std::string& patient) const {
   return TRY(treatments(TRY(read()))).history(patient, clock_.now());
 }

@@ -63,6 +63,8 @@ class LeaseFile {
                     unsigned per_hour);
   /// What siblings did here in the last hour; `patient` is this node.
   Result<std::vector<Treatment>> history(const std::string& patient) const;
+  /// The same in the patient's own words.
+  Result<std::vector<Visit>> visits() const;
   /// The one that is valid now; nothing if there is none.
   Result<std::optional<Lease>> current() const;
 

@@ -61,7 +61,9 @@ constexpr Row kTable[] = {
 std::string shown(const MeshLimits& limits, const Row& row) {
   if (const auto* count = std::get_if<unsigned MeshLimits::*>(&row.number))
     return std::to_string(limits.*(*count));
-  return about(limits.*std::get<Duration MeshLimits::*>(row.number));
+  auto duration = limits.*std::get<Duration MeshLimits::*>(row.number);
+  bool whole = duration % std::chrono::seconds(1) == Duration::zero();
+  return whole ? about(duration) : fmt::format("{:.1f} s", milliseconds(duration) / 1000);
 }
 }  // namespace
 

@@ -185,6 +185,7 @@ RestartSec=5s
 SuccessExitStatus=1
 UMask=0077
 OOMScoreAdjust=-500
+CPUWeight=500
 
 ProtectSystem=strict
 ReadWritePaths={home}

@@ -52,19 +52,19 @@ Result<TreatmentLog> TreatmentLog::parse(std::string_view text, const std::strin
     if (line.empty()) continue;
     auto parts = words(line);
     if (parts.size() != 6 || values::name(parts[0])) return damaged(line);
-    Past past{.healer = std::string(parts[0]), .begun = now, .ended = now};
+    Visit visit{.healer = std::string(parts[0]), .begun = now, .ended = now};
     auto ticket = to_number<std::uint64_t>(parts[1]), fence = to_number<std::uint64_t>(parts[2]);
     auto begun = instant(parts[3], now);
     auto ended = parts[4] == kOpen ? std::nullopt : instant(parts[4], now);
     if (!ticket || !fence || !begun || (parts[4] != kOpen && !ended)) return damaged(line);
-    past.ticket = *ticket;
-    past.fence = *fence;
-    if (this_boot) past.begun = *begun, past.ended = ended;
+    visit.ticket = *ticket;
+    visit.fence = *fence;
+    if (this_boot) visit.begun = *begun, visit.ended = ended;
     for (auto deed : split(parts[5], ',')) {
       if (!is_deed(deed)) return damaged(line);
-      past.deeds.emplace_back(deed);
+      visit.deeds.emplace_back(deed);
     }
-    out.past_.push_back(std::move(past));
+    out.visits_.push_back(std::move(visit));
   }
   out.forget(now);
   return out;
@@ -72,7 +72,7 @@ Result<TreatmentLog> TreatmentLog::parse(std::string_view text, const std::strin
 
 std::string TreatmentLog::text() const {
   auto out = fmt::format("{} {}\n", kSchema, boot_);
-  for (const auto& p : past_)
+  for (const auto& p : visits_)
     out += fmt::format("{} {} {} {} {} {}\n", p.healer, p.ticket, p.fence, milliseconds_of(p.begun),
                        p.ended ? std::to_string(milliseconds_of(*p.ended)) : std::string(kOpen),
                        join(p.deeds, ","));
@@ -80,37 +80,38 @@ std::string TreatmentLog::text() const {
 }
 
 void TreatmentLog::forget(Instant now) {
-  std::erase_if(past_, [now](const Past& p) { return p.ended && now - *p.ended >= kRemembered; });
-  if (past_.size() > kMost) past_.erase(past_.begin(), past_.end() - static_cast<std::ptrdiff_t>(kMost));
+  std::erase_if(visits_, [now](const Visit& p) { return p.ended && now - *p.ended >= kRemembered; });
+  if (visits_.size() > kMost)
+    visits_.erase(visits_.begin(), visits_.end() - static_cast<std::ptrdiff_t>(kMost));
 }
 
 Status TreatmentLog::begin(const std::string& healer, std::uint64_t ticket, std::uint64_t fence,
                            const std::string& deed, unsigned per_hour, Instant now) {
   forget(now);
-  for (auto& p : past_)
+  for (auto& p : visits_)
     if (!p.ended && p.fence == fence && std::ranges::find(p.deeds, deed) == p.deeds.end()) {
       p.deeds.push_back(deed);
       return ok();
     }
-  if (past_.size() >= per_hour)
+  if (visits_.size() >= per_hour)
     return fail(error(RemoteCode::spent,
                       "siblings have treated this node {} times within the hour, and {} are "
                       "allowed",
-                      past_.size(), per_hour)
+                      visits_.size(), per_hour)
                     .hint("a person should look at it now: meshops ledger, meshops status"));
-  past_.push_back(
+  visits_.push_back(
       {.healer = healer, .ticket = ticket, .fence = fence, .begun = now, .ended = {}, .deeds = {deed}});
   return ok();
 }
 
 void TreatmentLog::close_but(std::uint64_t fence, Instant at) {
-  for (auto& p : past_)
+  for (auto& p : visits_)
     if (!p.ended && p.fence != fence) p.ended = std::max(at, p.begun);
 }
 
 std::vector<Treatment> TreatmentLog::history(const std::string& patient, Instant now) const {
   std::vector<Treatment> out;
-  for (const auto& p : past_)
+  for (const auto& p : visits_)
     out.push_back({.patient = patient,
                    .healer = p.healer,
                    .number = p.ticket,

@@ -15,6 +15,16 @@
 
 namespace meshops::mesh {
 
+/// A treatment as the patient knows it.
+struct Visit {
+  std::string healer;
+  std::uint64_t ticket = 0;
+  std::uint64_t fence = 0;
+  Instant begun{};
+  std::optional<Instant> ended;
+  std::vector<std::string> deeds;
+};
+
 class TreatmentLog {
  public:
   /// More are not kept; nobody is allowed as many in an hour.
@@ -34,19 +44,14 @@ class TreatmentLog {
   /// For the next healer; `patient` is this node.
   std::vector<Treatment> history(const std::string& patient, Instant now) const;
 
+  /// Oldest first.
+  const std::vector<Visit>& visits() const { return visits_; }
+
  private:
-  struct Past {
-    std::string healer;
-    std::uint64_t ticket = 0;
-    std::uint64_t fence = 0;
-    Instant begun{};
-    std::optional<Instant> ended;
-    std::vector<std::string> deeds;
-  };
   void forget(Instant now);
 
   std::string boot_;
-  std::vector<Past> past_;  // oldest first
+  std::vector<Visit> visits_;
 };
 
 }  // namespace meshops::mesh

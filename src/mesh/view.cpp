@@ -1,7 +1,5 @@
 #include "mesh/view.h"
 
-#include <algorithm>
-
 namespace meshops::mesh {
 
 std::string_view text(Gateways gateways) {
@@ -160,11 +158,12 @@ bool heals_itself(const PeerView& view) {
   if (const auto* found = newest_is_found(view)) return found->heals_itself;
   return view.heard && view.heard->what.heals_itself;
 }
-std::optional<Instant> agent_gone_since(const PeerView& view, Instant now, const MeshLimits& limits) {
-  const auto* word = fresh_word(view, now, limits);
-  if (word == nullptr || !word->agent_gone) return std::nullopt;
-  // It speaks once in a heartbeat, and may have ended just before the next one.
-  return std::min(now, view.heard->asked - word->agent_age + limits.heartbeat);
+void hear(PeerView& view, Instant asked, const Word& word) {
+  view.heard = {asked, word};
+  if (!word.agent_gone)
+    view.gone_since.reset();
+  else if (!view.gone_since || asked - word.agent_age > *view.gone_since)  // another one came, and went
+    view.gone_since = asked;
 }
 bool speaks_for_itself(const PeerView& view, const MeshLimits& limits) {
   if (newest_found_pause(view)) return true;

@@ -27,6 +27,7 @@ struct PeerView {
   Gossip gossip = Gossip::alive;
   Instant since{};  // we look at it since then: silence before that is ours
   std::optional<Seen<Word>> heard;
+  std::optional<Instant> gone_since;  // asked then, it said for the first time that its agent has ended
   std::optional<Seen<Probe>> probed;
   std::optional<Seen<Outside>> outside;
 };
@@ -55,8 +56,8 @@ bool reached(const PeerView& view, Instant now, const MeshLimits& limits);
 Gateways gateways_of(const PeerView& view);
 bool heals_itself(const PeerView& view);
 bool paused(const PeerView& view);
-/// At the latest, as the node itself tells; nothing if it does not say that its agent is gone.
-std::optional<Instant> agent_gone_since(const PeerView& view, Instant now, const MeshLimits& limits);
+/// A newer word than all before.
+void hear(PeerView& view, Instant asked, const Word& word);
 /// That newest is of its own agent, or was found on it: no last word of a dead one.
 bool speaks_for_itself(const PeerView& view, const MeshLimits& limits);
 

@@ -58,7 +58,7 @@ struct Treatment {
   std::uint64_t number = 0;  // tells two treatments by one healer apart
   Duration age{};            // since its end if it is over, else since its beginning
   bool over = false;
-  bool helped = false;  // as its healer found; then it is over
+  bool helped = false;  // its healer saw the patient well soon after its end
   bool operator==(const Treatment&) const = default;
 };
 /// `healer` treats `patient` or is about to.

@@ -13,6 +13,7 @@ sibling may treat, and no two treatments of one node may overlap.
 import argparse
 import datetime
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -166,6 +167,12 @@ def main():
             if not any(f.treatable for f in cause):
                 wrong.append(f"{healer} treated {patient} ({e['remedy']}) while its fault was "
                              f"{[f.name for f in cause] or 'none'}")
+        # What a healer says it did to an agent, that agent's node says, too.
+        for patient, healer, e in acts:
+            lease = int(re.search(r"under lease (\d+)", e["sentence"])[1])
+            if e["remedy"] in ("revive", "reinstall") and e["verdict"] == "helped" and "back" in e["note"]:
+                if (healer, lease) not in [(v[0], v[2]) for v in mesh.visits(patient)]:
+                    wrong.append(f"{patient}'s ledger has nothing of {healer}'s {e['remedy']} under lease {lease}")
         for patient in names:
             spans = sorted((seconds(e["began"]), seconds(e["ended"] or e["began"]), healer)
                            for who, healer, e in acts if who == patient)

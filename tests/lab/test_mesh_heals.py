@@ -57,6 +57,7 @@ def test_a_dead_agent_is_brought_back_and_its_gateway_left_alone(mesh):
     acts = healed(mesh, "mh2")
     assert [a[1:] for a in acts] == [("mh2", "revive", "helped")], acts
     assert mesh.agent_is("mh2") == "active" and mesh.sites["mh2"].gateway_pid() == pid
+    assert [v[:2] for v in mesh.visits("mh2")[-1:]] == [(acts[0][0], "revive")], "the patient's own ledger says the same"
     mesh.wait_all_well(60)
 
 

@@ -6,6 +6,7 @@
 """
 
 import json
+import re
 
 from . import faults
 from .base import LabError, wait_until
@@ -89,6 +90,12 @@ class HealingMesh:
 
     def ledger(self, name):
         return json.loads(self.node(name).run(["meshops", "ledger", "--format", "json"]).out)["entries"]
+
+    def visits(self, name):
+        """What its own ledger says that siblings did to its agent, the oldest first: (healer, remedies, lease)."""
+        told = [re.fullmatch(r"(\S+) brought this node's agent back: (.*), under lease (\d+)", e["sentence"])
+                for e in reversed(self.ledger(name)) if e["gateway"] == f"node {name}"]
+        return [(m[1], m[2], int(m[3])) for m in told if m]
 
     def agent_is(self, name):
         return self.node(name).sh(f"systemctl show -P ActiveState {AGENT}")
