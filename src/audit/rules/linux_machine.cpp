@@ -140,8 +140,8 @@ void limits(const Site& site, Findings& out) {
         if (files.error().is("file.not_permitted")) ++closed;
         continue;
       }
-      // More than it may have: the limit was lowered after they were opened, to shut the program in. sshd does that to
-      // the process that speaks with whoever has not logged in yet.
+      // More than it may have: the limit was lowered after they were opened, to shut the program in. sshd
+      // does that to the process that speaks with whoever has not logged in yet.
       if (files->size() > *most || !over_80(files->size(), *most)) continue;
       auto unit = unit_of_cgroup(process.cgroup);
       out.add({})
