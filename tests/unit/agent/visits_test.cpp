@@ -26,7 +26,8 @@ mesh::Visit visit(std::uint64_t fence, std::vector<std::string> deeds) {
 
 std::vector<std::string> sentences(const store::Ledger& ledger) {
   std::vector<std::string> out;
-  for (const auto& entry : ledger.list({}).value()) out.push_back(entry.sentence);
+  auto entries = ledger.list({}).value();
+  for (const auto& entry : entries) out.push_back(entry.sentence);
   return out;
 }
 

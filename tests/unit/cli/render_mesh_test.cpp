@@ -77,7 +77,7 @@ TEST(RenderMesh, AHeartbeatSaysHowFreshTheAgentIs) {
   auto never = some();
   never["alpha"].word = {.agent_age = mesh::kNeverSpoke};
   EXPECT_THAT(render_members(seen(), never), HasSubstr("0.4 ms, its agent has not spoken"));
-  never["alpha"].word = {.agent_age = 4s, .agent_gone = true};
+  never["alpha"].word = {.agent_age = std::chrono::seconds(4), .agent_gone = true};
   EXPECT_THAT(render_members(seen(), never), HasSubstr("agent spoke 4 s ago and has ended"));
 }
 
