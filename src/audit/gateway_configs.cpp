@@ -6,6 +6,7 @@
 #include "audit/gateway_seat.h"
 #include "audit/units.h"
 #include "base/text.h"
+#include "formats/utf8.h"
 #include "gateway/gateway.h"
 
 namespace meshops::audit {
@@ -289,9 +290,9 @@ Where at(const Site& site, const GatewayConfig& config, json5::Position position
   for (std::size_t line = 1; line < position.line && at < text.size(); ++at)
     if (text[at] == '\n' || (text[at] == '\r' && (at + 1 == text.size() || text[at + 1] != '\n'))) ++line;
   auto start = at;
-  for (std::size_t column = 1; column < position.column && at < text.size(); ++column) do
-      ++at;
-    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U);
+  // The parser counts a byte that is no UTF-8 as a character of its own.
+  for (std::size_t column = 1; column < position.column && at < text.size(); ++column)
+    at += code_point(text, at).length;
   return site.at(config.path, position.line, at - start + 1);
 }
 
