@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """What a mesh costs each of its nodes at rest, and whether anybody is suspected meanwhile.
 
-    bench/mesh_cost.py [--nodes 3,10,50] [--seconds 60] [--busy LOOPS] [--json FILE]      (root)
+    bench/mesh_cost.py [--nodes 3,10,50] [--seconds 60] [--starve PERCENT] [--json FILE]  (root)
 
 Real nodes of the lab with a stand-in gateway each, all on this machine. Over so many seconds, per node, medians of all:
 processor time of the three units (agent, who answers heartbeats, Serf), their proportional memory, and bytes that came in
 and went out on its network. `status` is the median of five `meshops status` on one node. A suspicion is a line in an
-agent's journal that names a trouble of a peer: at rest, however busy the machine is, there is to be none. --busy runs so
-many endless loops inside each node meanwhile, so that its units wait for a processor.
+agent's journal that names a trouble of a peer: at rest, however busy the machine is, there is to be none. --starve gives
+each node so many percent of one core, in one piece a second, and two endless loops that want all of it: its agent is away
+for most of each second.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -55,24 +57,60 @@ def status_ms(node):
 
 
 BUSY = "/usr/bin/python3 -c 'while True: pass'"
+PERIOD_US = 1_000_000
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
-def measure(lab, size, seconds, busy):
-    names = [f"c{size}n{i + 1}" for i in range(size)]
+class Starved:
+    """A node that has so many percent of one core until the end of the block."""
+
+    def __init__(self, lab, node, percent):
+        self.node, self.quota = node, int(percent * PERIOD_US / 100)
+        self.tree = lab.cgroup / node.name
+        self.v1 = Path("/sys/fs/cgroup/cpu") / f"meshops-{lab.id}-{node.name}"
+
+    def __enter__(self):
+        if (self.v1.parent / "cpu.cfs_period_us").exists():
+            self.v1.mkdir()
+            (self.v1 / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+            (self.v1 / "cpu.cfs_quota_us").write_text(str(self.quota))
+            self._move(self.v1)
+        else:
+            (self.tree / "cpu.max").write_text(f"{self.quota} {PERIOD_US}")
+        for i in range(2):
+            self.node.run(f"systemd-run -q --collect --unit=busy{i} {BUSY}")
+
+    def __exit__(self, *_):
+        stat = dict(line.split() for line in ((self.v1 if self.v1.exists() else self.tree) / "cpu.stat").read_text().splitlines())
+        print(f"{self.node.name}: its share was used up in {stat['nr_throttled']} of {stat['nr_periods']} seconds", flush=True)
+        if self.v1.exists():
+            self._move(self.v1.parent)
+            self.v1.rmdir()
+        else:
+            (self.tree / "cpu.max").write_text("max")
+        self.node.run("systemctl stop 'busy*'")
+
+    def _move(self, to):
+        pids = [pid for procs in self.tree.rglob("cgroup.procs") for pid in procs.read_text().split()]
+        for pid in pids + ((self.v1 / "cgroup.procs").read_text().split() if self.v1.exists() else []):
+            with contextlib.suppress(OSError):
+                (to / "cgroup.procs").write_text(pid)
+
+
+def measure(lab, size, seconds, starve):
+    names = [f"mc{i + 1}" for i in range(size)]
     mesh = HealingMesh(lab, *names)
     time.sleep(30)  # the first minute of Serf is talkative
     nodes = [mesh.node(n) for n in names]
-    for node in nodes:
-        for i in range(busy):
-            node.run(f"systemd-run -q --collect --unit=busy{i} {BUSY}")
-    began, before = time.time(), [taken(n) for n in nodes]
-    time.sleep(seconds)
-    after, took = [taken(n) for n in nodes], time.time() - began
+    with contextlib.ExitStack() as starved:
+        for node in nodes if starve else []:
+            starved.enter_context(Starved(lab, node, starve))
+        began, before = time.time(), [taken(n) for n in nodes]
+        time.sleep(seconds)
+        after, took = [taken(n) for n in nodes], time.time() - began
 
     def median(what, scale):
         return statistics.median((b[what] - a[what]) / took * scale for a, b in zip(before, after))
-    for node in nodes:
-        node.run("systemctl stop 'busy*'")
     mib = [memory(n) for n in nodes]
     out = {"nodes": size, "seconds": took,
            **{f"{unit}_cpu_percent": median(unit, 100) for unit in UNITS},
@@ -88,13 +126,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", default="3,10,50")
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--busy", type=int, default=0)
+    parser.add_argument("--starve", type=float, default=0)
     parser.add_argument("--json")
     args = parser.parse_args()
     rows = []
     for size in map(int, args.nodes.split(",")):
+        # Each systemd takes a dozen; the machine's default is enough for ten of them.
+        if int(INOTIFY.read_text()) < 20 * size:
+            sys.exit(f"{size} nodes need more of the kernel: sysctl fs.inotify.max_user_instances={20 * size}")
         with interruptible(), Lab() as lab:
-            rows.append(measure(lab, size, args.seconds, args.busy))
+            rows.append(measure(lab, size, args.seconds, args.starve))
         r = rows[-1]
         print(f"{size:3} nodes  " + "  ".join(
             f"{u} {r[u + '_cpu_percent']:.2f} % {r[u + '_mib']:.1f} MiB" for u in UNITS)

@@ -4,7 +4,8 @@
     bench/mesh_healing.py [--runs 20] [--nodes 3] [--profile lan] [--json FILE]      (root)
 
 Real nodes of the lab. Each run kills one node's agent for good and breaks its gateway (a configuration that its schema
-rejects, and SIGKILL), one node after the other, and waits until all is well again. Told per run, in seconds after the kill:
+rejects, and SIGKILL), one node after the other, and waits until all is well again; before each, everybody's memory of
+treatments is taken away, so that it is the first of its hour (--remember leaves it). Told per run, in seconds after the kill:
   suspected   the first other node's status names a trouble of it
   acted       the first treatment of it begins, by the healer's ledger
   healed      agent up, gateway ready again
@@ -78,6 +79,7 @@ def main():
     parser.add_argument("--serf-runs", type=int, default=5)
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--profile", default="lan", choices=["lan", "wan"])
+    parser.add_argument("--remember", action="store_true")
     parser.add_argument("--json")
     args = parser.parse_args()
     names = [f"bh{i + 1}" for i in range(args.nodes)]
@@ -85,6 +87,9 @@ def main():
         mesh = HealingMesh(lab, *names, profile=args.profile)
         runs = []
         for i in range(args.runs):
+            if not args.remember:
+                mesh.forget()
+                mesh.wait_all_well(120)
             runs.append(one_run(mesh, names[i % len(names)]))
             r = runs[-1]
             print(f"{i + 1:3}  {r['patient']}  suspected {r['suspected']:.2f} s  acted {r['acted']:.1f} s  "

@@ -67,8 +67,8 @@ class Serf:
 
 def mesh_toml(directory, members, rpc_port):
     nodes = "".join(f'[[node]]\nname = "n{i:04}"\naddress = "{address(i)}"\nuser = "root"\n' for i in range(members))
-    return (f'node = "n0000"\nstate_dir = "{directory}/state"\nsocket = "{directory}/run/agent.sock"\ndiscover = "off"\n'
-            f'[mesh]\nname = "bench"\nserf_rpc_port = {rpc_port}\nheartbeat_port = 17947\n{nodes}')
+    return (f'[mesh]\nname = "bench"\nnode = "n0000"\nserf_rpc_port = {rpc_port}\nheartbeat_port = 17947\n'
+            f'[agent]\nstate_dir = "{directory}/state"\nsocket = "{directory}/run/agent.sock"\ndiscover = false\n{nodes}')
 
 
 def cpu_seconds(pid):
@@ -106,8 +106,9 @@ def main():
                 for _ in range(args.rounds):
                     for what, took in times.items():
                         began = time.monotonic()
-                        subprocess.run([*ask, "--format", what], check=True, stdout=subprocess.DEVNULL)
+                        said = subprocess.run([*ask, "--format", what], capture_output=True, text=True).stdout
                         took.append((time.monotonic() - began) * 1000)
+                        assert f"n{args.members - 1:04}" in said, said[:500]
                 before, began = cpu_seconds(agent.pid), time.monotonic()
                 time.sleep(20)
                 cpu = (cpu_seconds(agent.pid) - before) / (time.monotonic() - began) * 100
