@@ -132,7 +132,9 @@ std::string for_people(const std::vector<Entry>& entries, WallTime now) {
         entry.ended && *entry.ended >= entry.began ? ", took " + about(*entry.ended - entry.began) : "");
     out += fmt::format("    {}\n", line(entry.sentence));
     if (auto why = evidence_line(entry.evidence); !why.empty()) out += fmt::format("    because: {}\n", why);
-    out += fmt::format("    did: {}\n", steps_line(entry.steps));
+    // What was done to a node is one order over SSH, which the note tells of.
+    if (!entry.steps.empty() || !entry.gateway.starts_with("node "))
+      out += fmt::format("    did: {}\n", steps_line(entry.steps));
     if (!entry.note.empty()) out += fmt::format("    {}\n", line(entry.note));
   }
   return out;

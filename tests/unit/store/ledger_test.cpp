@@ -324,6 +324,12 @@ TEST(LedgerText, AnOpenOneAfterTheClockWentBackIsStillClear) {
             "    remove the key bogusKey that this version does not know\n"
             "    did: no step was taken\n");
 }
+TEST(LedgerText, OfATreatmentOfANodeNoStepsAreMissed) {
+  auto e = told();
+  e.gateway = "node beta";
+  e.steps.clear();
+  EXPECT_EQ(for_people({e}, kNow).find("did:"), std::string::npos);
+}
 TEST(LedgerText, NothingFromAGatewayMovesTheTerminalsCursor) {
   auto e = told();
   e.sentence = "\x1b[2J\nforged line";
