@@ -209,6 +209,7 @@ void Judgement::testified(const Testimony& testimony) {
   auto& seat = p->said[static_cast<std::size_t>(witness - peers_.data())];
   if (seat && seat->round > testimony.round) return;
   seat = testimony;
+  told_elsewhere_ = storm_ && (told_elsewhere_ || testimony.storm_told);
 }
 
 void Judgement::note(const Treatment& treatment, Instant now) {
@@ -252,6 +253,7 @@ Testimony Judgement::asked(Instant now, const Question& question) {
       kept_.claims.push_back({question.patient, question.asker, question.round, now});
   }
   out.remembers = !memory_whole_at_;
+  out.storm_told = storm_ && (storm_told_ || told_elsewhere_);
   for (const auto& claim : kept_.claims)
     if (claim.healer != question.asker || claim.patient != question.patient)
       out.claims.push_back({claim.patient, claim.healer, now - claim.at});

@@ -235,6 +235,7 @@ class Judgement {
   std::optional<Instant> memory_whole_at_;  // set while we may lack claims that we had heard
   std::uint64_t tickets_ = 0;
   bool storm_ = false, storm_told_ = false;
+  bool told_elsewhere_ = false;  // of the storm, by another
   Instant storm_since_{}, storm_seen_{};
 };
 

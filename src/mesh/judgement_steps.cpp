@@ -336,11 +336,13 @@ void Judgement::weather(Instant now, Decisions& out) {
   }
   if (!storm_) return;
   if (now - storm_seen_ > limits_.storm_cooldown) {
-    storm_ = false;
+    storm_ = told_elsewhere_ = false;
     if (std::exchange(storm_told_, false)) out.push_back({.act = Act::recovered, .reason = Reason::storm});
     return;
   }
-  if (!many || storm_told_ || now - storm_since_ < limits_.storm_tell || !first_to_tell(now, kMesh)) return;
+  if (!many || storm_told_ || told_elsewhere_ || now - storm_since_ < limits_.storm_tell ||
+      !first_to_tell(now, kMesh))
+    return;
   storm_told_ = true;
   out.push_back({.act = Act::tell, .reason = Reason::storm});
 }

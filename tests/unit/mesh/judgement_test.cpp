@@ -84,6 +84,7 @@ class Bench {
     t.sees = sees.contains(w) ? sees[w] : silent.contains(q.patient) ? Sees::trouble : Sees::well;
     t.claims = claims;
     t.can_heal = able.contains(w);
+    t.storm_told = told_elsewhere;
     return t;
   }
   std::size_t count(Act act) const {
@@ -115,7 +116,7 @@ class Bench {
   std::map<std::string, Sees> sees;
   std::vector<Claim> claims;
   Decisions log;
-  bool grants = true, ends_at_once = false;
+  bool grants = true, ends_at_once = false, told_elsewhere = false;
   std::uint64_t fence = 0;
 };
 
@@ -390,6 +391,21 @@ TEST(Judgement, WhoHasLeftIsNoPatientAndShownAsSuch) {
   bench.pass(5min);
   EXPECT_EQ(bench.count(Act::treat), 0U);
   EXPECT_EQ(bench.reason("n1"), Reason::left);
+}
+
+TEST(Judgement, OfAStormPeopleAreToldOnceWhoeverBeginsAnewInIt) {
+  const Question question{.asker = "n1", .patient = "n2", .round = 1};
+  for (bool told_elsewhere : {false, true}) {
+    Bench bench(5);
+    bench.told_elsewhere = told_elsewhere;
+    for (const char* peer : {"n2", "n3", "n4"}) bench.fell(peer);
+    bench.pass(10s);
+    EXPECT_EQ(bench.judgement->asked(bench.now, question).storm_told, told_elsewhere);
+    bench.pass(5min);
+    EXPECT_TRUE(bench.judgement->in_storm());
+    EXPECT_EQ(bench.count(Act::tell), told_elsewhere ? 0U : 1U);
+    EXPECT_TRUE(bench.judgement->asked(bench.now, question).storm_told) << "it is passed on";
+  }
 }
 
 TEST(Judgement, WhatWasNotSeenWhileWeSleptCountsForThePatient) {
