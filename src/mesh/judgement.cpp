@@ -293,6 +293,7 @@ void Judgement::lease_granted(Instant now, std::string_view patient, std::uint64
                      .fence = fence});
     return;
   }
+  p->refused_since.reset();
   p->fence = fence;
 }
 

@@ -160,6 +160,7 @@ class Judgement {
     Instant claimed_at{}, lease_asked{}, treated_at{};
     std::uint64_t ticket = 0;
     std::optional<std::uint64_t> fence;
+    std::optional<Instant> refused_since;  // it gives nobody its lease
     Instant rest_until{};
     std::optional<Reason> told;
   };

@@ -33,6 +33,7 @@ void Judgement::wake(Instant now) {
   for (auto& p : peers_) {
     p.view.since = now;
     p.since = now;  // it may have been well meanwhile: its own side gets its time anew
+    p.refused_since.reset();
     p.view.probed.reset();
     for (auto& said : p.said) said.reset();
   }
@@ -47,6 +48,7 @@ void Judgement::look(Instant now, Peer& p) {
   if (trouble == p.trouble) return;
   p.trouble = trouble;
   p.since = now;
+  if (trouble == Trouble::none) p.refused_since.reset();
 }
 
 /// Whom to ask: the first in the order of its healers, and it itself.
@@ -271,6 +273,7 @@ void Judgement::end(Instant now, Peer& p, Reason why, Duration rest) {
                    .fence = p.fence.value_or(0)});
   p.stage = Stage::asking;
   p.reason = why;
+  if (why == Reason::lease_refused && !p.refused_since) p.refused_since = now;
   p.fence.reset();
   p.rest_until = now + rest;
   p.last_asked.reset();
@@ -294,9 +297,13 @@ void Judgement::record(Instant now, Peer& p, Reason why, Decisions& out) {
                (why == Reason::third_witness || why == Reason::somebody_sees_it ||
                 why == Reason::unconfirmed || why == Reason::only_we_miss_it || why == Reason::minority) &&
                now >= p.since + limits_.grace_unreachable;
-  if (p.told || !(ends_here || stuck) || !first_to_tell(now, p.name)) return;
-  p.told = why;
-  out.push_back({.act = Act::tell, .peer = p.name, .reason = why, .trouble = p.trouble});
+  // Another's treatment ends sooner than this: it gives its lease to nobody, for want of a disk to write on.
+  bool shut = p.refused_since && now - *p.refused_since > limits_.heal_bound + limits_.lease_term;
+  // What is so for a moment only, between a treatment and the next look, is no news.
+  bool must_know = shut || (steady && (ends_here || stuck));
+  if (p.told || !must_know || !first_to_tell(now, p.name)) return;
+  p.told = shut ? Reason::lease_refused : why;
+  out.push_back({.act = Act::tell, .peer = p.name, .reason = *p.told, .trouble = p.trouble});
 }
 
 /// Of those whose agents we hear, and us, one tells people.

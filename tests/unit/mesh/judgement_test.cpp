@@ -305,6 +305,20 @@ TEST(Judgement, ARefusedLeaseIsNotAskedForAtOnceAgain) {
   EXPECT_GE(bench.count(Act::release), bench.count(Act::ask_lease) - 1);
 }
 
+TEST(Judgement, OfOneThatGivesNobodyItsLeasePeopleAreTold) {
+  Bench bench(2);
+  bench.grants = false;
+  bench.fell("n1");
+  bench.pass(10min);
+  EXPECT_EQ(bench.count(Act::tell), 0U) << "another healer may have it, for as long as a treatment lasts";
+  bench.pass(10min);
+  EXPECT_EQ(bench.count(Act::tell), 1U) << "once";
+  auto told = std::ranges::find(bench.log, Act::tell, &Decision::act);
+  ASSERT_NE(told, bench.log.end());
+  EXPECT_THAT(sentence(*told),
+              HasSubstr("n1 (has no running agent) needs a person: the lease on the patient was"));
+}
+
 TEST(Judgement, WhatDoesNotHelpIsFollowedByPausesAndBolderVerbsAndTheEndOfTheBudget) {
   Bench bench(3);
   bench.ends_at_once = true;
