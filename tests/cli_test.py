@@ -283,6 +283,35 @@ def test_alerts_shows_what_waits_and_how_the_last_one_went(tmp_path):
     assert said["next"]["key"] == "main/disk_full/gave_up" and said["next"]["tries"] == 2
 
 
+def test_the_ledger_is_what_the_agent_has_while_its_disk_takes_nothing(tmp_path):
+    config = alert_config(tmp_path)
+    asked = ["--config", config, "--socket", str(tmp_path / "agent.sock"), "ledger"]
+    log = open(tmp_path / "log", "wb")
+    agent = subprocess.Popen([MESHOPS, *asked[:-1], "up", "--plain"], env=environment(tmp_path), stdout=log, stderr=log)
+    try:
+        wait_until("the agent answers", lambda: meshops(tmp_path, *asked[:-1], "status").returncode != 3)
+        with sqlite3.connect(tmp_path / "state/meshops/ledger.sqlite") as db:
+            db.execute("INSERT INTO entries VALUES(1, 'main', 'disk_full', 1, 'free_disk', 'made room', '[]', '', 'meshops', "
+                       "1795000000000, 1795000001000, 'helped', '')")
+        db.close()
+        # Another file stands where a person's command looks: as after a start on a read-only disk.
+        Path(config).write_text(f'[agent]\nstate_dir = "{tmp_path}/old"\n')
+        (tmp_path / "old").mkdir()
+        with sqlite3.connect(tmp_path / "state/meshops/ledger.sqlite") as db, \
+                sqlite3.connect(tmp_path / "old/ledger.sqlite") as old:
+            db.backup(old)
+            old.execute("UPDATE entries SET sentence = 'of long ago'")
+        db.close(), old.close()
+        assert "of long ago" in meshops(tmp_path, *asked).stdout
+        (tmp_path / "ledger.sqlite").touch()
+        shown = meshops(tmp_path, *asked).stdout
+        assert "made room" in shown and "of long ago" not in shown, shown
+    finally:
+        agent.terminate()
+        agent.wait(30)
+    assert "of long ago" in meshops(tmp_path, *asked).stdout, "without an agent it is what there is"
+
+
 def test_explain_knows_the_causes(tmp_path):
     assert "duplicate_supervisor" in meshops(tmp_path, "explain").stdout
     assert "what helps" in meshops(tmp_path, "explain", "disk_full").stdout

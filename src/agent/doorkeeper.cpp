@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kFail2banSocket = "/run/fail2ban/fail2ban.sock";
+constexpr auto kFail2banLog = "/var/log/fail2ban.log";
+constexpr std::size_t kLogTail = 64U << 10;
 constexpr auto kUfwConf = "/etc/ufw/ufw.conf";
 constexpr auto kUfwRules = "/etc/ufw/user.rules";
 constexpr auto kUfwRules6 = "/etc/ufw/user6.rules";
@@ -47,9 +49,12 @@ asio::awaitable<void> Doorkeeper::look() {
 }
 
 asio::awaitable<void> Doorkeeper::tell_fail2ban(const std::vector<std::string>& peers) {
-  // Its socket is a new one with each start: then it knows nothing any more.
+  // Its socket is a new one with each start: then it knows nothing any more. That it was told to read its
+  // configuration again, only its log says.
   auto state = stamp(kFail2banSocket);
   if (state.empty()) co_return;
+  auto log = machine_.host().read_part(kFail2banLog, -static_cast<std::int64_t>(kLogTail), kLogTail);
+  if (log) state += mesh::new_jail_in(log->bytes);
   if (state == fail2ban_done_) co_return;
   std::vector<std::string> ask = {"fail2ban-client", "status"};
   auto status = co_await run_async(std::move(ask), tool_options());

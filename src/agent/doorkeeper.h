@@ -1,6 +1,7 @@
 // Keeps the other nodes of the mesh within reach of this one: has fail2ban ignore them and ufw let them in.
 // Owned by Siblings, looks once a minute, and gives only orders that are missing. What it adds to fail2ban
-// lives as long as fail2ban's own process; a rule of ufw stays, and is in the ledger.
+// lives until fail2ban is started or reads its configuration again; a rule of ufw stays, and is in the
+// ledger.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

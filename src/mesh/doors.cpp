@@ -59,6 +59,16 @@ std::vector<std::string> jails_in(std::string_view status) {
   return {};
 }
 
+std::string_view new_jail_in(std::string_view log) {
+  std::string_view last;
+  for (auto line : split(log, '\n')) {
+    line = trim(line);
+    bool begins = line.contains(" Jail '") && line.ends_with("' started");
+    if (begins || line.ends_with(" Reload finished.")) last = line;
+  }
+  return last;
+}
+
 std::vector<std::string> not_ignored(std::string_view ignoreip, const std::vector<std::string>& peers) {
   std::vector<std::string_view> known;
   for (auto line : split(ignoreip, '\n'))

@@ -26,6 +26,9 @@ std::vector<std::string> known_addresses(const Mesh& mesh);
 
 /// The jails in what `fail2ban-client status` prints.
 std::vector<std::string> jails_in(std::string_view status);
+/// The last line of fail2ban's log that tells of a jail which begins, or reads its configuration again: it
+/// knows nobody any more whom it was told to ignore. Empty if there is none.
+std::string_view new_jail_in(std::string_view log);
 /// Those of `peers` that `fail2ban-client get JAIL ignoreip` does not name; networks count.
 std::vector<std::string> not_ignored(std::string_view ignoreip, const std::vector<std::string>& peers);
 

@@ -217,6 +217,7 @@ void Judgement::testified(const Testimony& testimony) {
   auto& seat = p->said[static_cast<std::size_t>(witness - peers_.data())];
   if (seat && seat->round > testimony.round) return;
   seat = testimony;
+  told_elsewhere_ = storm_ && (told_elsewhere_ || testimony.storm_told);
 }
 
 void Judgement::note(const Treatment& treatment, Instant now) {
@@ -267,6 +268,7 @@ Testimony Judgement::asked(Instant now, const Question& question) {
       kept_.claims.push_back({question.patient, question.asker, question.round, now});
   }
   out.remembers = !memory_whole_at_;
+  out.storm_told = storm_ && (told(kMesh) || told_elsewhere_);
   for (const auto& claim : kept_.claims)
     if (claim.healer != question.asker || claim.patient != question.patient)
       out.claims.push_back({claim.patient, claim.healer, now - claim.at});
@@ -306,6 +308,7 @@ void Judgement::lease_granted(Instant now, std::string_view patient, std::uint64
                      .fence = fence});
     return;
   }
+  p->refused_since.reset();
   p->fence = fence;
 }
 

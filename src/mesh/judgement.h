@@ -161,6 +161,7 @@ class Judgement {
     Instant claimed_at{}, lease_asked{}, treated_at{};
     std::uint64_t ticket = 0;
     std::optional<std::uint64_t> fence;
+    std::optional<Instant> refused_since;  // it gives nobody its lease
     Instant rest_until{};
   };
   /// A node's name cannot be empty, so this is nobody's but the mesh's.
@@ -241,6 +242,7 @@ class Judgement {
   std::optional<Instant> memory_whole_at_;  // set while we may lack claims that we had heard
   std::uint64_t tickets_ = 0;
   bool storm_ = false;
+  bool told_elsewhere_ = false;  // of the storm, by another
   Instant storm_since_{}, storm_seen_{};
 };
 

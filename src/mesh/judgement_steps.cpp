@@ -28,6 +28,7 @@ void Judgement::wake(Instant now) {
   for (auto& p : peers_) {
     p.view.since = now;
     p.since = now;  // it may have been well meanwhile: its own side gets its time anew
+    p.refused_since.reset();
     p.view.probed.reset();
     for (auto& said : p.said) said.reset();
   }
@@ -42,6 +43,7 @@ void Judgement::look(Instant now, Peer& p) {
   if (trouble == p.trouble) return;
   p.trouble = trouble;
   p.since = now;
+  if (trouble == Trouble::none) p.refused_since.reset();
   // Its service manager has had the time since its agent was gone: one heartbeat, at most, is between a
   // question and its answer.
   bool says_so = p.view.gone_since && p.view.heard->fresh(now, limits_.suspect_after);
@@ -284,6 +286,7 @@ void Judgement::end(Instant now, Peer& p, Reason why, Duration rest) {
                    .fence = p.fence.value_or(0)});
   p.stage = Stage::asking;
   p.reason = why;
+  if (why == Reason::lease_refused && !p.refused_since) p.refused_since = now;
   p.fence.reset();
   p.rest_until = now + rest;
   p.last_asked.reset();
@@ -307,9 +310,14 @@ void Judgement::record(Instant now, Peer& p, Reason why, Decisions& out) {
                (why == Reason::third_witness || why == Reason::somebody_sees_it ||
                 why == Reason::unconfirmed || why == Reason::only_we_miss_it || why == Reason::minority) &&
                now >= p.since + limits_.grace_unreachable;
-  if (told(p.name) || !(ends_here || stuck) || !first_to_tell(now, p.name)) return;
+  // Another's treatment ends sooner than this: it gives its lease to nobody, for want of a disk to write on.
+  bool shut = p.refused_since && now - *p.refused_since > limits_.heal_bound + limits_.lease_term;
+  // What is so for a moment only, between a treatment and the next look, is no news.
+  bool must_know = shut || (steady && (ends_here || stuck));
+  if (told(p.name) || !must_know || !first_to_tell(now, p.name)) return;
   kept_.told.push_back(p.name);
-  out.push_back({.act = Act::tell, .peer = p.name, .reason = why, .trouble = p.trouble});
+  auto reason = shut ? Reason::lease_refused : why;
+  out.push_back({.act = Act::tell, .peer = p.name, .reason = reason, .trouble = p.trouble});
 }
 
 /// Of those whose agents we hear, and us, one tells people.
@@ -349,11 +357,13 @@ void Judgement::weather(Instant now, Decisions& out) {
   }
   if (!storm_) return;
   if (now - storm_seen_ > limits_.storm_cooldown) {
-    storm_ = false;
+    storm_ = told_elsewhere_ = false;
     if (told(kMesh)) out.push_back({.act = Act::recovered, .reason = Reason::storm});
     return drop_told(kMesh);
   }
-  if (!many || told(kMesh) || now - storm_since_ < limits_.storm_tell || !first_to_tell(now, kMesh)) return;
+  if (!many || told(kMesh) || told_elsewhere_ || now - storm_since_ < limits_.storm_tell ||
+      !first_to_tell(now, kMesh))
+    return;
   kept_.told.emplace_back(kMesh);
   out.push_back({.act = Act::tell, .reason = Reason::storm});
 }

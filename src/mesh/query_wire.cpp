@@ -94,7 +94,7 @@ Json packed(const Testimony& t) {
   for (const auto& x : t.treatments)
     treatments.push_back({x.patient, x.healer, x.number, age_out(x.age), x.over, x.helped});
   return Json::array({kVersion, t.witness, t.patient, t.round, static_cast<unsigned>(t.sees), t.can_heal,
-                      t.patient_paused, t.remembers, claims, treatments, t.in_trouble});
+                      t.patient_paused, t.remembers, claims, treatments, t.in_trouble, t.storm_told});
 }
 
 /// Takes the least important away; false if there is nothing left that may go.
@@ -154,6 +154,7 @@ Result<Testimony> parse_testimony(std::string_view bytes) {
   const auto& claims = f.list();
   const auto& treatments = f.list();
   const auto& in_trouble = f.list();
+  out.storm_told = f.flag();
   bool good = f.good();
   for (const auto& one : claims) {
     Fields c(one);

@@ -99,6 +99,7 @@ struct Testimony {
   std::vector<Claim> claims;          // its own ones, and what it has heard of others
   std::vector<Treatment> treatments;  // of the last hour, of anybody
   std::vector<std::string> in_trouble;
+  bool storm_told = false;  // to people: whoever begins anew in the middle of it need not tell again
   bool operator==(const Testimony&) const = default;
 };
 

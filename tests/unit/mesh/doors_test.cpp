@@ -93,5 +93,21 @@ TEST(Fail2ban, WhoIsNotIgnoredIsNamed) {
   EXPECT_THAT(not_ignored("No IP address/network is ignored", {"10.0.0.2"}), ElementsAre("10.0.0.2"));
 }
 
+TEST(Fail2ban, AJailThatBeginsAnewIsSeenInItsLog) {
+  constexpr auto kStart =
+      "2026-11-29 23:30:38,915 fail2ban.jail           [240]: INFO    Jail 'sshd' started\n"
+      "2026-11-29 23:30:39,120 fail2ban.filter         [240]: INFO    [sshd] Found 10.0.0.2 - 2026-11-29\n";
+  constexpr auto kReload =
+      "2026-11-29 23:31:40,101 fail2ban.server         [240]: INFO    Reload jail 'sshd'\n"
+      "2026-11-29 23:31:40,120 fail2ban.server         [240]: INFO    Reload finished.\n"
+      "2026-11-29 23:31:41,000 fail2ban.actions        [240]: NOTICE  [sshd] Ban 10.0.0.2\n";
+  EXPECT_EQ(new_jail_in(kStart),
+            "2026-11-29 23:30:38,915 fail2ban.jail           [240]: INFO    Jail 'sshd' started");
+  EXPECT_EQ(new_jail_in(std::string(kStart) + kReload),
+            "2026-11-29 23:31:40,120 fail2ban.server         [240]: INFO    Reload finished.");
+  EXPECT_EQ(new_jail_in(""), "");
+  EXPECT_EQ(new_jail_in("2026-11-29 23:31:41,000 fail2ban.actions [240]: NOTICE  [sshd] Ban 10.0.0.2\n"), "");
+}
+
 }  // namespace
 }  // namespace meshops::mesh

@@ -84,6 +84,7 @@ class Bench {
     t.sees = sees.contains(w) ? sees[w] : silent.contains(q.patient) ? Sees::trouble : Sees::well;
     t.claims = claims;
     t.can_heal = able.contains(w);
+    t.storm_told = told_elsewhere;
     return t;
   }
   std::size_t count(Act act) const {
@@ -115,7 +116,7 @@ class Bench {
   std::map<std::string, Sees> sees;
   std::vector<Claim> claims;
   Decisions log;
-  bool grants = true, ends_at_once = false;
+  bool grants = true, ends_at_once = false, told_elsewhere = false;
   std::uint64_t fence = 0;
 };
 
@@ -369,6 +370,20 @@ TEST(Judgement, ARefusedLeaseIsNotAskedForAtOnceAgain) {
   EXPECT_GE(bench.count(Act::release), bench.count(Act::ask_lease) - 1);
 }
 
+TEST(Judgement, OfOneThatGivesNobodyItsLeasePeopleAreTold) {
+  Bench bench(2);
+  bench.grants = false;
+  bench.fell("n1");
+  bench.pass(10min);
+  EXPECT_EQ(bench.count(Act::tell), 0U) << "another healer may have it, for as long as a treatment lasts";
+  bench.pass(10min);
+  EXPECT_EQ(bench.count(Act::tell), 1U) << "once";
+  auto told = std::ranges::find(bench.log, Act::tell, &Decision::act);
+  ASSERT_NE(told, bench.log.end());
+  EXPECT_THAT(sentence(*told),
+              HasSubstr("n1 (has no running agent) needs a person: the lease on the patient was"));
+}
+
 TEST(Judgement, WhatDoesNotHelpIsFollowedByPausesAndBolderVerbsAndTheEndOfTheBudget) {
   Bench bench(3);
   bench.ends_at_once = true;
@@ -455,6 +470,21 @@ TEST(Judgement, WhoHasLeftIsNoPatientAndShownAsSuch) {
   bench.pass(5min);
   EXPECT_EQ(bench.count(Act::treat), 0U);
   EXPECT_EQ(bench.reason("n1"), Reason::left);
+}
+
+TEST(Judgement, OfAStormPeopleAreToldOnceWhoeverBeginsAnewInIt) {
+  const Question question{.asker = "n1", .patient = "n2", .round = 1};
+  for (bool told_elsewhere : {false, true}) {
+    Bench bench(5);
+    bench.told_elsewhere = told_elsewhere;
+    for (const char* peer : {"n2", "n3", "n4"}) bench.fell(peer);
+    bench.pass(10s);
+    EXPECT_EQ(bench.judgement->asked(bench.now, question).storm_told, told_elsewhere);
+    bench.pass(5min);
+    EXPECT_TRUE(bench.judgement->in_storm());
+    EXPECT_EQ(bench.count(Act::tell), told_elsewhere ? 0U : 1U);
+    EXPECT_TRUE(bench.judgement->asked(bench.now, question).storm_told) << "it is passed on";
+  }
 }
 
 TEST(Judgement, WhatWasNotSeenWhileWeSleptCountsForThePatient) {

@@ -19,7 +19,8 @@ Testimony a_testimony() {
           .remembers = true,
           .claims = {{"beta", "alpha", 1500ms}},
           .treatments = {{"beta", "alpha", 1ULL << 63, 12min, true}, {"delta", "alpha", 3, 2s, false}},
-          .in_trouble = {"beta", "delta"}};
+          .in_trouble = {"beta", "delta"},
+          .storm_told = true};
 }
 
 TEST(QueryWire, AQuestionComesBackAsItWas) {
