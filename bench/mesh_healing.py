@@ -88,7 +88,7 @@ def main():
         runs = []
         for i in range(args.runs):
             if not args.remember:
-                mesh.forget()
+                mesh.forget(ledgers=True)
                 mesh.wait_all_well(120)
             runs.append(one_run(mesh, names[i % len(names)]))
             r = runs[-1]

@@ -117,12 +117,14 @@ class HealingMesh:
             return True
         return wait_until(f"{', '.join(names)} to be well in each other's eyes", well, timeout, 0.3)
 
-    def forget(self):
-        """Everybody's agent begins anew, and nobody remembers a treatment: no budget is spent, no pause is due."""
+    def forget(self, ledgers=False):
+        """Everybody's agent begins anew, and nobody remembers a treatment: no budget is spent, no pause is due. Without the
+        ledgers, too, a node's own healer tries again what it has tried for its gateway."""
+        files = "healing-memory healing-lease healing-treatments" + (" ledger.sqlite*" if ledgers else "")
         for name in self.sites:
             self.drop_in(name, "")
             self.node(name).run("systemctl stop meshops-agent; systemctl reset-failed; cd /var/lib/meshops; "
-                                "rm -f healing-memory healing-lease healing-treatments; "
+                                f"rm -f {files}; "
                                 "systemctl start meshops-agent", check=False)
 
     # -- faults
