@@ -98,7 +98,7 @@ class Starved:
 
 
 def measure(lab, size, seconds, starve):
-    names = [f"mc{i + 1}" for i in range(size)]
+    names = [f"c{size}-{i + 1}" for i in range(size)]
     mesh = HealingMesh(lab, *names)
     time.sleep(30)  # the first minute of Serf is talkative
     nodes = [mesh.node(n) for n in names]
