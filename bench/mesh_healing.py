@@ -95,7 +95,7 @@ def main():
             print(f"{i + 1:3}  {r['patient']}  suspected {r['suspected']:.2f} s  acted {r['acted']:.1f} s  "
                   f"healed {r['healed']:.1f} s", flush=True)
         serf = [serf_run(mesh, names[i % len(names)]) for i in range(args.serf_runs)]
-        for what in ("suspected", "acted", "healed"):
+        for what in ("suspected", "acted", "healed") if runs else ():
             print(f"{what:10} {summary([r[what] for r in runs])}")
         if serf:
             print(f"Serf alone {summary(serf)}   (profile {args.profile}, {args.nodes} members)")
