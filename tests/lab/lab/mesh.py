@@ -9,8 +9,11 @@ import json
 
 from . import faults
 from .base import LabError, wait_until
+from .patient import ALERTS
 from .site import CONFIG, STATE, Site
 
+# A copy that can be broken: the lab's own is bound into the node and cannot be replaced.
+OWN_BINARY = "/opt/meshops/meshops"
 KEYRING = "/var/lib/meshops-serf/keyring"
 AUTHORIZED = "/root/.ssh/authorized_keys"
 AGENT = "meshops-agent.service"
@@ -31,11 +34,18 @@ class MemberSite(Site):
         own = own.replace(address, "".join(self.mesh.lines(n) for n in self.mesh.sites))
         return own.replace(head, head + f'gossip_profile = "{self.mesh.profile}"\n') + HEAL + self.mesh.extra
 
+    def agent_unit(self):
+        return super().agent_unit().replace("/usr/bin/meshops", self.mesh.binary(self.node.name))
+
 
 class HealingMesh:
-    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None):
+    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None, own_binary=()):
+        """`extra` in everybody's mesh.toml, `node_extra` by name in its [[node]]; `own_binary`: nodes whose
+        meshops is a copy that may be broken."""
         self.lab, self.profile, self.extra, self.node_extra = lab, profile, extra, node_extra or {}
+        self.own_binary = own_binary
         self.keys = {}
+        self._marked = {}
         nodes = lab.add(*names)
         self.sites = {n.name: MemberSite(n) for n in nodes}
         for site in self.sites.values():
@@ -49,26 +59,31 @@ class HealingMesh:
         return (f'[[node]]\nname = "{name}"\naddress = "{self.lab[name].address}"\nuser = "root"\n'
                 + self.keys.get(name, "") + self.node_extra.get(name, "") + "\n")
 
+    def binary(self, name):
+        return OWN_BINARY if name in self.own_binary else "/usr/bin/meshops"
+
     def _make_keys(self):
         for name, site in self.sites.items():
+            if name in self.own_binary:
+                site.node.run(f"mkdir -p {OWN_BINARY.rpartition('/')[0]} && cp /usr/bin/meshops {OWN_BINARY}")
             site.node.write(CONFIG, site.mesh_toml(), mode=0o640)
-            made = json.loads(site.node.run(["meshops", "mesh", "keys", "--format", "json"], check=False).out)
+            made = json.loads(site.node.run([self.binary(name), "mesh", "keys", "--format", "json"], check=False).out)
             self.keys[name] = f'host_key = "{made["host_key"]}"\nhealing_key = "{made["healing_key"]}"\n'
 
     def _install(self):
         first = next(iter(self.sites.values()))
-        for site in self.sites.values():
-            node = site.node
+        for name, site in self.sites.items():
+            node, meshops = site.node, self.binary(name)
             node.run("mkdir -p -m 700 /root/.ssh /run/sshd")
             node.write(CONFIG, site.mesh_toml(), mode=0o640)
             if site is first:
-                node.run(["meshops", "mesh", "init"], timeout=90)
+                node.run([meshops, "mesh", "init"], timeout=90)
             else:
                 node.run("mkdir -p -m 750 /var/lib/meshops-serf")
                 node.write(KEYRING, first.node.read(KEYRING), mode=0o600)
-                node.run(["meshops", "mesh", "join"], timeout=90)
+                node.run([meshops, "mesh", "join"], timeout=90)
             site.install()
-            node.run(["meshops", "mesh", "keys", "install"])
+            node.run([meshops, "mesh", "keys", "install"])
             node.systemctl("restart", "ssh.service")
 
     # -- asking
@@ -82,12 +97,44 @@ class HealingMesh:
 
     def treatments(self, name, of=None):
         """What its ledger says it did to other nodes, the oldest first."""
-        said = json.loads(self.node(name).run(["meshops", "ledger", "--format", "json"]).out)
-        mine = [e for e in said["entries"] if e["gateway"].startswith("node ") and e["gateway"] != f"node {name}"]
+        mine = [e for e in self.ledger(name) if e["gateway"].startswith("node ") and e["gateway"] != f"node {name}"]
         return [e for e in reversed(mine) if of is None or e["gateway"] == f"node {of}"]
 
     def ledger(self, name):
-        return json.loads(self.node(name).run(["meshops", "ledger", "--format", "json"]).out)["entries"]
+        """All of it, the newest first."""
+        said = self.node(name).run(["meshops", "ledger", "--limit", "1000", "--format", "json"])
+        return json.loads(said.out)["entries"]
+
+    def mark(self):
+        """From here on is what since(), acts() and alerts() tell."""
+        for name in self.sites:
+            self._marked[name] = (max((e["id"] for e in self.ledger(name)), default=0), len(self._alerts(name)))
+
+    def since(self, name):
+        """What its ledger has since mark(), the oldest first, but for what plain supervision did."""
+        return [e for e in reversed(self.ledger(name)) if e["id"] > self._marked[name][0] and e["by"] != "supervision"]
+
+    def acts(self, among=None):
+        """What each has done to others since mark(): (healer, patient, remedy, verdict), by time."""
+        found = [(e["began"], name, e["gateway"].removeprefix("node "), e["remedy"], e["verdict"])
+                 for name in among or self.sites for e in self.since(name)
+                 if e["gateway"].startswith("node ") and e["gateway"] != f"node {name}"]
+        return [act[1:] for act in sorted(found, key=lambda act: act[0])]
+
+    def on_itself(self, name):
+        """What its own agent has done there since mark(): (gateway or "node", remedy, verdict)."""
+        return [("node" if e["gateway"] == f"node {name}" else e["gateway"], e["remedy"], e["verdict"])
+                for e in self.since(name) if not e["gateway"].startswith("node ") or e["gateway"] == f"node {name}"]
+
+    def alerts(self, name):
+        """What people were told by it since mark(); the mesh must have patient.ALERT in `extra`."""
+        return self._alerts(name)[self._marked[name][1]:]
+
+    def _alerts(self, name):
+        try:
+            return [json.loads(line) for line in self.node(name).read(ALERTS).splitlines()]
+        except OSError:
+            return []
 
     def agent_is(self, name):
         return self.node(name).sh(f"systemctl show -P ActiveState {AGENT}")
@@ -113,9 +160,11 @@ class HealingMesh:
         """Everybody's agent begins anew, and nobody remembers a treatment: no budget is spent, no pause is due."""
         for name in self.sites:
             self.drop_in(name, "")
-            self.node(name).run("systemctl stop meshops-agent; systemctl reset-failed; cd /var/lib/meshops; "
-                                "rm -f healing-memory healing-lease healing-treatments; "
-                                "systemctl start meshops-agent", check=False)
+            self.node(name).run("systemctl stop meshops-agent; systemctl reset-failed", check=False)
+        # Only when all are silent: one that remembers tells the others.
+        for name in self.sites:
+            self.node(name).run("cd /var/lib/meshops && rm -f healing-memory healing-lease healing-treatments; "
+                                "rm -f /run/meshops/healing-*.spare; systemctl start meshops-agent", check=False)
 
     # -- faults
 
@@ -144,6 +193,19 @@ class HealingMesh:
     def break_gateway(self, name):
         self.break_gateway_config(name)
         faults.kill(self.node(name), self.sites[name].gateway_pid())
+
+    def split(self, *sides):
+        """The network falls apart: each side hears only itself."""
+        for a, b in self._across(sides):
+            self.lab.link(a, b).cut()
+
+    def rejoin(self, *sides):
+        for a, b in self._across(sides):
+            self.lab.link(a, b).restore()
+
+    @staticmethod
+    def _across(sides):
+        return [(a, b) for i, side in enumerate(sides) for other in sides[i + 1:] for a in side for b in other]
 
     def poweroff(self):
         for name in self.sites:
