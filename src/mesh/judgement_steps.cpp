@@ -304,8 +304,9 @@ void Judgement::record(Instant now, Peer& p, Reason why, Decisions& out) {
     p.recorded = why;
     out.push_back({.act = Act::nothing, .peer = p.name, .reason = why, .trouble = p.trouble});
   }
-  bool ends_here = why == Reason::budget_spent || why == Reason::no_reset || why == Reason::nothing_to_heal;
-  // In a storm people are told once of all of them.
+  bool ends_here =
+      why == Reason::budget_spent || (why == Reason::no_reset && !storm_) || why == Reason::nothing_to_heal;
+  // In a storm people are told once of all of them: many that nobody reaches are one broken network.
   bool stuck = !storm_ &&
                (why == Reason::third_witness || why == Reason::somebody_sees_it ||
                 why == Reason::unconfirmed || why == Reason::only_we_miss_it || why == Reason::minority) &&

@@ -11,7 +11,8 @@ from .core import Lab, find_meshops, openclaw_dir, sweep, why_not
 from .mesh import HealingMesh
 from .node import Node
 from .patient import Patient
+from .provider import Cloud
 from .site import Site, pid_of
 
-__all__ = ["HealingMesh", "Lab", "LabError", "Node", "Patient", "Result", "Site", "Timeout", "faults", "find_meshops", "interruptible", "openclaw_dir", "pid_of", "run", "say",
+__all__ = ["Cloud", "HealingMesh", "Lab", "LabError", "Node", "Patient", "Result", "Site", "Timeout", "faults", "find_meshops", "interruptible", "openclaw_dir", "pid_of", "run", "say",
            "sweep", "wait_until", "why_not"]

@@ -54,7 +54,8 @@ class SmallDisk:
         self.node, self.path = node, path
         node.run(f"set -e; mkdir -p {path} /run/small-disk; cp -a {path}/. /run/small-disk/\n"
                  f"mount -t tmpfs -o size={mib}m,mode=0700 lab-small-disk {path}\n"
-                 f"cp -a /run/small-disk/. {path}/; chown {owner}: {path}; rm -rf /run/small-disk")
+                 f"cp -a /run/small-disk/. {path}/ || {{ umount -l {path}; exit 1; }}\n"
+                 f"chown {owner}: {path}; rm -rf /run/small-disk")
 
     def fill(self):
         self.node.run(f"dd if=/dev/zero of={self.path}/ballast bs=64k; exit 0", check=False)

@@ -10,8 +10,11 @@ import re
 
 from . import faults
 from .base import LabError, wait_until
+from .patient import ALERTS
 from .site import CONFIG, STATE, Site
 
+# A copy that can be broken: the lab's own is bound into the node and cannot be replaced.
+OWN_BINARY = "/opt/meshops/meshops"
 KEYRING = "/var/lib/meshops-serf/keyring"
 AUTHORIZED = "/root/.ssh/authorized_keys"
 AGENT = "meshops-agent.service"
@@ -32,11 +35,19 @@ class MemberSite(Site):
         own = own.replace(address, "".join(self.mesh.lines(n) for n in self.mesh.sites))
         return own.replace(head, head + f'gossip_profile = "{self.mesh.profile}"\n') + HEAL + self.mesh.extra
 
+    def agent_unit(self):
+        return super().agent_unit().replace("/usr/bin/meshops", self.mesh.binary(self.node.name))
+
 
 class HealingMesh:
-    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None, gateway="standin", runtimes=None):
+    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None, own_binary=(), gateway="standin",
+                 runtimes=None):
+        """`extra` in everybody's mesh.toml, `node_extra` by name in its [[node]]; `own_binary`: nodes whose
+        meshops is a copy that may be broken."""
         self.lab, self.profile, self.extra, self.node_extra = lab, profile, extra, node_extra or {}
+        self.own_binary = own_binary
         self.keys = {}
+        self._marked = {}
         nodes = lab.add(*names)
         runtimes = runtimes or {}
         self.sites = {n.name: MemberSite(n, gateway, runtimes.get(n.name, "systemd-system")) for n in nodes}
@@ -51,26 +62,31 @@ class HealingMesh:
         return (f'[[node]]\nname = "{name}"\naddress = "{self.lab[name].address}"\nuser = "root"\n'
                 + self.keys.get(name, "") + self.node_extra.get(name, "") + "\n")
 
+    def binary(self, name):
+        return OWN_BINARY if name in self.own_binary else "/usr/bin/meshops"
+
     def _make_keys(self):
         for name, site in self.sites.items():
+            if name in self.own_binary:
+                site.node.run(f"mkdir -p {OWN_BINARY.rpartition('/')[0]} && cp /usr/bin/meshops {OWN_BINARY}")
             site.node.write(CONFIG, site.mesh_toml(), mode=0o640)
-            made = json.loads(site.node.run(["meshops", "mesh", "keys", "--format", "json"], check=False).out)
+            made = json.loads(site.node.run([self.binary(name), "mesh", "keys", "--format", "json"], check=False).out)
             self.keys[name] = f'host_key = "{made["host_key"]}"\nhealing_key = "{made["healing_key"]}"\n'
 
     def _install(self):
         first = next(iter(self.sites.values()))
-        for site in self.sites.values():
-            node = site.node
+        for name, site in self.sites.items():
+            node, meshops = site.node, self.binary(name)
             node.run("mkdir -p -m 700 /root/.ssh /run/sshd")
             node.write(CONFIG, site.mesh_toml(), mode=0o640)
             if site is first:
-                node.run(["meshops", "mesh", "init"], timeout=90)
+                node.run([meshops, "mesh", "init"], timeout=90)
             else:
                 node.run("mkdir -p -m 750 /var/lib/meshops-serf")
                 node.write(KEYRING, first.node.read(KEYRING), mode=0o600)
-                node.run(["meshops", "mesh", "join"], timeout=90)
+                node.run([meshops, "mesh", "join"], timeout=90)
             site.install()
-            node.run(["meshops", "mesh", "keys", "install"])
+            node.run([meshops, "mesh", "keys", "install"])
             node.systemctl("restart", "ssh.service")
 
     # -- asking
@@ -84,12 +100,45 @@ class HealingMesh:
 
     def treatments(self, name, of=None):
         """What its ledger says it did to other nodes, the oldest first."""
-        said = json.loads(self.node(name).run(["meshops", "ledger", "--format", "json"]).out)
-        mine = [e for e in said["entries"] if e["gateway"].startswith("node ") and e["gateway"] != f"node {name}"]
+        mine = [e for e in self.ledger(name) if e["gateway"].startswith("node ") and e["gateway"] != f"node {name}"]
         return [e for e in reversed(mine) if of is None or e["gateway"] == f"node {of}"]
 
     def ledger(self, name):
-        return json.loads(self.node(name).run(["meshops", "ledger", "--format", "json"]).out)["entries"]
+        """All of it, the newest first."""
+        said = self.node(name).run(["meshops", "ledger", "--limit", "1000", "--format", "json"])
+        return json.loads(said.out)["entries"]
+
+    def mark(self):
+        """From here on is what since(), acts() and alerts() tell."""
+        for name in self.sites:
+            self._marked[name] = (max((e["id"] for e in self.ledger(name)), default=0), len(self._alerts(name)))
+
+    def since(self, name):
+        """What its ledger has since mark(), the oldest first, but for what plain supervision did."""
+        return [e for e in reversed(self.ledger(name)) if e["id"] > self._marked[name][0] and e["by"] != "supervision"]
+
+    def acts(self, among=None):
+        """What each has done to others since mark(): (healer, patient, remedy, verdict), by time."""
+        found = [(e["began"], name, e["gateway"].removeprefix("node "), e["remedy"], e["verdict"])
+                 for name in among or self.sites for e in self.since(name)
+                 if e["gateway"].startswith("node ") and e["gateway"] != f"node {name}"]
+        return [act[1:] for act in sorted(found, key=lambda act: act[0])]
+
+    def on_itself(self, name):
+        """What its own agent has done there since mark(): (gateway or "node", remedy, verdict). Not what siblings did to it."""
+        return [("node" if e["gateway"] == f"node {name}" else e["gateway"], e["remedy"], e["verdict"])
+                for e in self.since(name) if e["by"] not in self.sites
+                and (not e["gateway"].startswith("node ") or e["gateway"] == f"node {name}")]
+
+    def alerts(self, name):
+        """What people were told by it since mark(); the mesh must have patient.ALERT in `extra`."""
+        return self._alerts(name)[self._marked[name][1]:]
+
+    def _alerts(self, name):
+        try:
+            return [json.loads(line) for line in self.node(name).read(ALERTS).splitlines()]
+        except OSError:
+            return []
 
     def visits(self, name):
         """What its own ledger says that siblings did to its agent, the oldest first: (healer, remedies, lease)."""
@@ -123,9 +172,10 @@ class HealingMesh:
         files = "healing-memory healing-lease healing-treatments" + (" ledger.sqlite*" if ledgers else "")
         for name in self.sites:
             self.drop_in(name, "")
-            self.node(name).run("systemctl stop meshops-agent; systemctl reset-failed; cd /var/lib/meshops; "
-                                f"rm -f {files}; "
-                                "systemctl start meshops-agent", check=False)
+    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None, own_binary=(), gateway="standin",
+                 runtimes=None):
+        """`extra` in everybody's mesh.toml, `node_extra` by name in its [[node]]; `own_binary`: nodes whose
+        meshops is a copy that may be broken."""
 
     # -- faults
 
@@ -154,6 +204,19 @@ class HealingMesh:
     def break_gateway(self, name):
         self.break_gateway_config(name)
         faults.kill(self.node(name), self.sites[name].gateway_pid())
+
+    def split(self, *sides):
+        """The network falls apart: each side hears only itself."""
+        for a, b in self._across(sides):
+            self.lab.link(a, b).cut()
+
+    def rejoin(self, *sides):
+        for a, b in self._across(sides):
+            self.lab.link(a, b).restore()
+
+    @staticmethod
+    def _across(sides):
+        return [(a, b) for i, side in enumerate(sides) for other in sides[i + 1:] for a in side for b in other]
 
     def poweroff(self):
         for name in self.sites:

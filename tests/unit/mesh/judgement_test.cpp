@@ -487,6 +487,20 @@ TEST(Judgement, OfAStormPeopleAreToldOnceWhoeverBeginsAnewInIt) {
   }
 }
 
+TEST(Judgement, ABrokenNetworkIsNotToldNodeByNode) {
+  Bench bench(5);
+  for (const char* peer : {"n2", "n3"}) {
+    bench.fell(peer, kNothing);
+    bench.sees[peer] = Sees::nobody;
+  }
+  for (const char* witness : {"n1", "n4"}) bench.sees[witness] = Sees::nobody;
+  bench.pass(20min);
+  EXPECT_EQ(bench.reason("n2"), Reason::no_reset);
+  EXPECT_EQ(bench.count(Act::treat), 0U);
+  ASSERT_TRUE(bench.judgement->in_storm());
+  EXPECT_EQ(bench.count(Act::tell), 0U) << "of the two n0 would be the first to tell; of the mesh it is n4";
+}
+
 TEST(Judgement, WhatWasNotSeenWhileWeSleptCountsForThePatient) {
   Bench bench(3);
   bench.words["n1"] = {.gateways = Gateways::ill};
