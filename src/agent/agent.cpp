@@ -102,7 +102,13 @@ Agent::~Agent() = default;
 void Agent::keep(GatewaySpec spec) {
   for (const auto& kept : keepers_)
     if (kept->spec().name == spec.name) spec.name += "-2";
+  // Whoever shares a bot and may find its siblings asks before the first start; one that stands by asks in
+  // any case, and without siblings in vain.
+  bool asks = !spec.stands_by_for.empty() || (has_siblings() && Leases::concerns(mesh_, spec));
   keepers_.push_back(std::make_unique<Keeper>(std::move(spec), mesh_, *machine_, *records_));
+  if (asks)
+    keepers_.back()->obey(
+        {.act = mesh::BotLease::Verdict::Act::hold, .because = mesh::BotLease::Verdict::Because::not_heard});
   asio::co_spawn(loop_, keepers_.back()->run(), asio::detached);
 }
 
@@ -158,16 +164,35 @@ void Agent::watch_secrets() {
 }
 
 /// A plan of one node has none; and without root there is no Serf that could be asked.
+bool Agent::has_siblings() const {
+  return mode_ == Mode::daemon && mesh_.nodes.size() > 1 && ::geteuid() == 0;
+}
+
 void Agent::meet_siblings() {
-  if (mode_ != Mode::daemon || mesh_.nodes.size() < 2 || ::geteuid() != 0) return;
+  if (!has_siblings()) return;
   auto running = [this] {
     std::vector<GatewaySpec> specs;
     for (const auto& keeper : keepers_)
       if (keeper->running()) specs.push_back(keeper->spec());
     return specs;
   };
+  Leases::Home leases{.gateways =
+                          [this] {
+                            std::vector<Leases::Gateway> out;
+                            for (const auto& keeper : keepers_)
+                              out.push_back({.spec = keeper->spec(),
+                                             .polls = keeper->polls(),
+                                             .asked = keeper->asked(),
+                                             .ends_within = keeper->ends_within()});
+                            return out;
+                          },
+                      .obey =
+                          [this](const std::string& gateway, const mesh::BotLease::Verdict& verdict) {
+                            if (auto* of = keeper(gateway)) of->obey(verdict);
+                          }};
   siblings_ = std::make_unique<Siblings>(
-      mesh_, *machine_, *records_, Siblings::Home{.word = [this] { return own_word(); }, .running = running});
+      mesh_, *machine_, *records_,
+      Siblings::Home{.word = [this] { return own_word(); }, .running = running, .leases = std::move(leases)});
   asio::co_spawn(loop_, siblings_->run(), asio::detached);
 }
 

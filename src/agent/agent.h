@@ -56,6 +56,7 @@ class Agent {
   Status asked_by_sibling(const ServedRequest& request);
   Status open_records();
   void watch_secrets();
+  bool has_siblings() const;
   void meet_siblings();
   mesh::Word own_word() const;
   Keeper* keeper(std::string_view name) const;

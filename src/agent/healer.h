@@ -84,6 +84,8 @@ class Healer {
   // Supervision's own acts, for the ledger: written down after they happened, so that they are not delayed.
   void started(const std::string& why, bool by_person);
   void ended_hung(const std::string& why);
+  /// It was told to end because a gateway of another node has its bot.
+  void yielded(const std::string& why);
 
   /// `healing` of a gateway in meshops.status/1.
   nlohmann::ordered_json status() const;

@@ -139,6 +139,19 @@ void Healer::started(const std::string& why, bool by_person) {
     log::error("heal.ledger", entry.error().text(), {{"gateway", bedside_.spec().name}});
 }
 
+void Healer::yielded(const std::string& why) {
+  settle_start(store::Verdict::helped, "it gave its bot up again");
+  auto at = machine_.clock().wall();
+  auto entry = records_.ledger.begin({.gateway = bedside_.spec().name,
+                                      .remedy = "yield",
+                                      .sentence = "stop it: " + why,
+                                      .evidence = "[]",
+                                      .by = "supervision",
+                                      .began = at});
+  if (entry) (void)records_.ledger.end(*entry, store::Verdict::helped, at, "told to end");
+  if (!entry) log::error("heal.ledger", entry.error().text(), {{"gateway", bedside_.spec().name}});
+}
+
 void Healer::ended_hung(const std::string& why) {
   settle_start(store::Verdict::no_help, "it hung");
   auto entry = records_.ledger.begin(

@@ -260,7 +260,8 @@ asio::awaitable<void> Keeper::act(Decision decision) {
       if (alive.expired()) co_return;
       if (started) {
         // The first start of a day is no event; what follows a failure is.
-        if (supervision_.memory().restarts > 0) healer_.started(decision.why, false);
+        if (supervision_.memory().restarts > 0 || std::exchange(takes_over_, false))
+          healer_.started(decision.why, false);
       } else {
         log::error("gateway.start", started.error().text(), {{"gateway", spec_.name}});
         start_failed_ = true;
@@ -430,6 +431,8 @@ void Keeper::remember() {
 
 asio::awaitable<Status> Keeper::person_starts() {
   if (!runtime_) co_return fail(trouble_);
+  auto may = ask_lease();
+  if (!may) co_return may;
   auto decision = supervision_.person_starts(now());
   if (decision.act == Decision::Act::none) co_return ok();
   co_await act(std::move(decision));
@@ -437,6 +440,7 @@ asio::awaitable<Status> Keeper::person_starts() {
 }
 asio::awaitable<Status> Keeper::person_stops() {
   if (!runtime_) co_return fail(trouble_);
+  asked_ = false;
   carry_out(supervision_.person_stops(now()));
   remember();
   co_return ok();

@@ -14,6 +14,7 @@
 #include "agent/rounds.h"
 #include "gateway/gateway.h"
 #include "heal/supervision.h"
+#include "mesh/bot_lease.h"
 
 namespace meshops {
 
@@ -64,6 +65,16 @@ class Keeper final : public Bedside {
   Status person_pauses(std::string why, std::optional<Duration> length);
   Status person_resumes();
 
+  // The lease on its bot, if it shares one.
+  /// How it stands; nothing: it was not looked at yet.
+  std::optional<mesh::Polls> polls() const;
+  /// A person wants it started, and it may be when the lease lets it.
+  bool asked() const { return asked_; }
+  /// A stop that the lease orders takes no longer; zero: it would not be obeyed now.
+  Duration ends_within() const;
+  /// Once a second; before the first look, so that nothing is started that must not be.
+  void obey(const mesh::BotLease::Verdict& verdict);
+
   // As the Healer's bedside.
   const Identity& identity() const override { return identity_; }
   pid_t pid() const override { return view_.pid; }
@@ -100,6 +111,7 @@ class Keeper final : public Bedside {
   void remember();
   void obey_pause();
   void keep_good_config();
+  Status ask_lease();
   Instant now() const { return machine_.clock().now(); }
 
   GatewaySpec spec_;
@@ -127,6 +139,8 @@ class Keeper final : public Bedside {
   std::string pause_why_;
   std::optional<WallTime> pause_until_;
   GoodConfig good_config_;
+  std::optional<mesh::BotLease::Verdict> lease_;  // nothing: it shares no bot
+  bool asked_ = false, takes_over_ = false;
   std::string saved_memory_;
   std::optional<pid_t> canary_done_for_;
   Turns turns_;

@@ -38,6 +38,7 @@ Sight Keeper::sight() const {
     case Phase::down:
       return s;
     case Phase::stopped:
+    case Phase::standing_by:
       s.wanted = false;
       return s;
     case Phase::backing_off:

@@ -101,6 +101,7 @@ Siblings::Siblings(const Mesh& mesh, Machine& machine, Records& records, Home ho
              }),
       echo_(mesh, machine),
       doorkeeper_(mesh, machine, records),
+      leases_(mesh, machine.clock(), records, home_.leases),
       timer_(machine.executor()) {}
 
 Siblings::~Siblings() = default;
@@ -135,18 +136,24 @@ void Siblings::tick() {
     log::warn("mesh.word", held.error().text());
   if (auto said = mesh::write_word(mesh::word_file(mesh_), word, machine_.clock()); !said)
     log::warn("mesh.word", said.error().text());
+  leases_.tick(now(), judgement_, limits_);
   // A plan with several nodes is no mesh yet: who has not joined watches nobody, and alarms nobody.
   if (!member_) return;
   renew_keys();
   judgement_.pause(word.paused);
   judgement_.own_network(pulse_.network());
-  pulse_.beat(judgement_.watches(now()));
+  auto watched = judgement_.watches(now());
+  for (auto& node : leases_.nodes())
+    if (std::ranges::find(watched, node) == watched.end()) watched.push_back(std::move(node));
+  pulse_.beat(watched);
   echo_.call();
   if (now() - doors_at_ >= kDoorsEvery) {
     doors_at_ = now();
     spawn(doorkeeper_.look());
   }
   if (now() - bots_at_ >= kBotsEvery) look_at_bots();
+  serf_.say(
+      {{std::string(mesh::kBotsTag), mesh::bots_tag(bots_)}, {std::string(mesh::kLeaseTag), leases_.tag()}});
 }
 
 void Siblings::poke() {
@@ -186,6 +193,7 @@ void Siblings::hear_members(const std::vector<serf::Member>& members) {
   if (!std::exchange(member_, true))
     log::info("mesh.member", fmt::format("{} is a member of mesh {}", mesh_.node, mesh_.name));
   judgement_.roster(now(), known);
+  leases_.hear(members);
   tell_of_twins(members);
 }
 

@@ -16,6 +16,7 @@
 #include "agent/doorkeeper.h"
 #include "agent/echo.h"
 #include "agent/healer.h"
+#include "agent/leases.h"
 #include "gateway/gateway.h"
 #include "mesh/bots.h"
 #include "mesh/judgement.h"
@@ -33,6 +34,7 @@ class Siblings {
   struct Home {
     std::function<mesh::Word()> word;                   // what this node says of itself now
     std::function<std::vector<GatewaySpec>()> running;  // its gateways that run
+    Leases::Home leases;
   };
   /// All must outlive it.
   Siblings(const Mesh& mesh, Machine& machine, Records& records, Home home);
@@ -114,6 +116,7 @@ class Siblings {
   heartbeat::Pulse pulse_;
   Echo echo_;
   Doorkeeper doorkeeper_;
+  Leases leases_;
   Instant doors_at_{}, bots_at_{};
   Secret mark_key_;                     // of bots' marks
   std::vector<mesh::OwnBot> bots_;      // of the gateways that run here

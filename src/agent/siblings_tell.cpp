@@ -62,12 +62,13 @@ void Siblings::look_at_bots() {
   for (const auto& spec : home_.running())
     for (const auto& bot : bots_of(spec, machine_.host()))
       bots_.push_back({mesh::mark_of(bot, mark_key_), spec.name, bot.channel});
-  serf_.say({{std::string(mesh::kBotsTag), mesh::bots_tag(bots_)}});
 }
 
 /// Of the two nodes, the first by name tells; the other one only where that one's agent is not heard.
 void Siblings::tell_of_twins(const std::vector<serf::Member>& members) {
   auto found = mesh::twins(bots_, mesh_.node, members);
+  // Where the owner has said which of the two stands by, one of them gives way.
+  std::erase_if(found, [&](const mesh::Twin& t) { return leases_.agreed(t.own.gateway, t.node); });
   for (const auto& twin : found) {
     const auto* other = judgement_.view(twin.node);
     bool other_tells = twin.node < mesh_.node && other != nullptr && other->heard &&

@@ -55,6 +55,7 @@ std::vector<mesh::FallbackGateway> gateways_of(const Mesh& mesh) {
     bool users = spec.runtime == RuntimeKind::systemd_user;
     if (!spec.enabled || (!users && spec.runtime != RuntimeKind::systemd_system) || spec.unit.empty())
       continue;
+    if (!spec.stands_by_for.empty()) continue;  // whether it may run is nothing that a script can tell
     mesh::FallbackGateway gateway{
         .name = spec.name, .unit = spec.unit, .user = users ? spec.user : "", .owner = {}, .config = {}};
     auto adapter = make_adapter(spec.kind);

@@ -205,13 +205,14 @@ Result<std::string> RemoteDeeds::probe() {
   for (const auto& g : member(node, "gateways")) {
     auto state = text_of(g, "state");
     all_paused = all_paused && !member(g, "pause").is_null();
-    report.gateways.push_back({.name = text_of(g, "name"),
-                               .state = state,
-                               .summary = text_of(g, "summary"),
-                               .live = layer_ok(g, "live"),
-                               .ready = layer_ok(g, "ready"),
-                               .wanted = state != "stopped" && member(g, "pause").is_null(),
-                               .healing = text_of(member(g, "healing"), "state")});
+    report.gateways.push_back(
+        {.name = text_of(g, "name"),
+         .state = state,
+         .summary = text_of(g, "summary"),
+         .live = layer_ok(g, "live"),
+         .ready = layer_ok(g, "ready"),
+         .wanted = state != "stopped" && state != "standing_by" && member(g, "pause").is_null(),
+         .healing = text_of(member(g, "healing"), "state")});
   }
   if (seen.state == AgentState::up) {
     report.paused = all_paused && !report.gateways.empty();
@@ -237,7 +238,8 @@ void RemoteDeeds::probe_without_agent(ProbeReport& report) {
                              .summary = {},
                              .live = false,
                              .ready = false,
-                             .wanted = pause_of(spec.name).empty(),
+                             // One that stands by is started by its own agent or by nobody.
+                             .wanted = pause_of(spec.name).empty() && spec.stands_by_for.empty(),
                              .healing = {}};
     auto adapter = make_adapter(spec.kind);
     auto look = [&]() -> asio::awaitable<Result<Health>> {

@@ -38,7 +38,7 @@ const char* state_colour(std::string_view state) {
   if (state == "ready") return "1;32";
   if (state == "starting" || state == "draining" || state == "stopping" || state == "backing_off")
     return "1;33";
-  if (state == "stopped" || state == "unseen") return "1;37";
+  if (state == "stopped" || state == "standing_by" || state == "unseen") return "1;37";
   return "1;31";
 }
 
@@ -160,7 +160,7 @@ int verdict(const Json& status) {
     }
     for (const auto& gateway : node["gateways"]) {
       auto state = field(gateway, "state");
-      if (state != "ready" && state != "stopped") return 1;
+      if (state != "ready" && state != "stopped" && state != "standing_by") return 1;
     }
   }
   return 0;

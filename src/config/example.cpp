@@ -61,13 +61,13 @@ struct ExampleTable {
   std::string_view lines;
   std::vector<std::string_view> explained;
 };
-const std::array<ExampleTable, 11>& example_tables() {
-  static const std::array<ExampleTable, 11> all = {{
+const std::array<ExampleTable, 12>& example_tables() {
+  static const std::array<ExampleTable, 12> all = {{
       {"gateway",
        "A gateway that meshops starts itself.",
        "#[[gateway]]\n#name = \"main\"\n",
        {"node", "kind", "runtime", "command", "environment", "working_dir", "port", "config", "state_dir",
-        "canary", "enabled"}},
+        "canary", "enabled", "yields_alone"}},
       {"gateway",
        "A gateway in the service manager of an account. For the system's manager: runtime = "
        "\"systemd-system\".",
@@ -82,6 +82,11 @@ const std::array<ExampleTable, 11>& example_tables() {
        "#[[gateway]]\n#name = \"web\"\n#kind = \"http\"\n#runtime = \"systemd-system\"\n#unit = "
        "\"web.service\"\n",
        {"url"}},
+      {"gateway",
+       "One that takes the place of another node's, with the same bot.",
+       "#[[node]]\n#name = \"beta\"\n#[[gateway]]\n#name = \"spare\"\n#node = \"beta\"\n"
+       "#runtime = \"systemd-system\"\n",
+       {"stands_by_for"}},
       {"alert",
        "Tell people: in a chat of Telegram. Slack and Discord (kind = \"slack\", \"discord\") need no "
        "chat_id.",
@@ -156,6 +161,10 @@ constexpr std::string_view kReferenceTail = R"(
   `url`, and its port is the port of the URL.
 - Two enabled gateways of a node may not share a unit, a container or a port: two healers would restart one patient
   against each other.
+- `stands_by_for` names a `[[gateway]]` of another node, which stands in the file too, is enabled and stands by for
+  nobody; on each node one gateway may stand by for it. It is for runtimes whose start is meshops' own (`process`) or can
+  be left to it (a unit that is not enabled): Docker starts containers by itself.
+- `yields_alone` is `0s` or at least `30s`, and needs a mesh of three nodes or more.
 - `start_cap` is at least `start_floor`; `backoff_max` is at least `backoff_base` and `backoff_first`.
 - With any `[[node]]`, this machine must be one of them.
 - A `[[alert]]` of kind `webhook`, `slack`, `discord` or `telegram` needs `url_file` or `url`, and only one of them; for

@@ -59,8 +59,13 @@ struct GatewaySpec {
   std::string url;
   bool canary = false;
   bool enabled = true;
+  std::string stands_by_for;  // "alpha/main": has the bot of that gateway, and runs only in its place
+  Duration yields_alone{};    // out of touch with most of the mesh for so long, it is stopped; zero: never
   bool operator==(const GatewaySpec&) const = default;
 };
+
+/// So many bots that are shared may have a gateway on one node: gossip has room for no more.
+constexpr std::size_t kMostSharedBots = 5;
 
 /// One way to tell people.
 struct AlertSpec {

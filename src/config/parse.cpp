@@ -24,6 +24,8 @@ using toml_tree::Position;
 namespace {
 
 constexpr std::size_t kMostFaults = 20;
+/// A hiccup of the network is no reason to stop a gateway.
+constexpr Duration kShortestAlone = std::chrono::seconds(30);
 /// sockaddr_un.sun_path without its NUL (unix(7)).
 constexpr std::size_t kMostSocketBytes = 107;
 
@@ -349,6 +351,7 @@ class Parser {
       if (seen.usable("kind") && seen.usable("runtime")) finish_gateway(gateway, seen);
     }
     one_supervisor_each();
+    shared_bots();
   }
 
   void finish_gateway(GatewaySpec& gateway, const Seen& seen) {
@@ -424,6 +427,59 @@ class Parser {
       // own.
       if (g.kind == GatewayKind::openclaw && g.runtime != RuntimeKind::docker && g.port)
         claim("port", "port", fmt::format("{}", *g.port));
+    }
+  }
+
+  /// Who stands by for whom: what agents could not agree upon at night is refused here.
+  void shared_bots() {
+    std::map<std::string, std::set<std::string>> bots;  // of each node
+    std::set<std::pair<std::string, std::string>> standing;
+    for (std::size_t i = 0; i < mesh_.gateways.size(); ++i) {
+      const auto& g = mesh_.gateways[i];
+      const auto& seen = gateways_at_[i];
+      if (seen.usable("yields_alone") && g.yields_alone > Duration::zero()) {
+        auto at = seen.value_at("yields_alone");
+        if (g.yields_alone < kShortestAlone)
+          add(at, ConfigCode::bad_value,
+              fmt::format("gateway.yields_alone is {}, expected at least {}, or 0s",
+                          quote(duration_text(g.yields_alone)), duration_text(kShortestAlone)));
+        else if (mesh_.nodes.size() < 3)
+          add(at, ConfigCode::conflict,
+              fmt::format(
+                  "gateway.yields_alone is set in a mesh of {}, expected three nodes or more: of two, "
+                  "the end of the other one would stop it",
+                  mesh_.nodes.size()));
+      }
+      if (g.stands_by_for.empty() || !seen.usable("stands_by_for")) continue;
+      auto at = seen.value_at("stands_by_for");
+      auto of = std::ranges::find_if(mesh_.gateways, [&](const GatewaySpec& other) {
+        return fmt::format("{}/{}", other.node, other.name) == g.stands_by_for;
+      });
+      if (of == mesh_.gateways.end()) {
+        add(at, ConfigCode::bad_value,
+            fmt::format("gateway.stands_by_for is {}, expected NODE/GATEWAY of a [[gateway]] in this file",
+                        quote(g.stands_by_for)),
+            "list that gateway, too: node and name, as on its own node");
+        continue;
+      }
+      std::string wrong;
+      if (of->node == g.node)
+        wrong = fmt::format("a gateway of its own node {}, expected one of another node", quote(g.node));
+      else if (!of->stands_by_for.empty())
+        wrong = "a gateway that stands by itself, expected the one for which it does";
+      else if (!of->enabled)
+        wrong = "a gateway that is not enabled, expected one that meshops keeps";
+      else if (g.enabled && !standing.emplace(g.node, g.stands_by_for).second)
+        wrong =
+            fmt::format("a gateway for which another one on node {} stands by, expected one for each node",
+                        quote(g.node));
+      if (!wrong.empty()) add(at, ConfigCode::conflict, fmt::format("gateway.stands_by_for names {}", wrong));
+      bots[g.node].insert(g.stands_by_for);
+      bots[of->node].insert(g.stands_by_for);
+      if (bots[g.node].size() > kMostSharedBots || bots[of->node].size() > kMostSharedBots)
+        add(at, ConfigCode::conflict,
+            fmt::format("this is the shared bot number {} of one node, expected at most {}",
+                        kMostSharedBots + 1, kMostSharedBots));
     }
   }
 

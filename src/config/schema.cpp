@@ -434,6 +434,23 @@ std::span<const Key<GatewaySpec>> gateway_keys() {
                                   .type = Type::yes_no,
                                   .meaning = "false: meshops leaves it alone.",
                                   .example = "false"}),
+      key<&GatewaySpec::stands_by_for>(
+          {.name = "stands_by_for",
+           .type = Type::line,
+           .meaning = "NODE/GATEWAY: it has the bot of that gateway, and only meshops starts it: in the "
+                      "place of that one, once that one is proven stopped.",
+           .example = "\"alpha/main\"",
+           .default_words = "nobody",
+           .only_for = {.runtimes = bit(RuntimeKind::process) | kSystemd}}),
+      key<&GatewaySpec::yields_alone>(
+          {.name = "yields_alone",
+           .type = Type::duration,
+           .meaning = "A gateway for which others stand by is stopped when its node has been out of touch "
+                      "with most of the mesh for this long; else nobody takes its place while nobody "
+                      "reaches its node. 0s: never.",
+           .example = "\"2m\"",
+           .at_least = 0,
+           .at_most = ms(1h)}),
   };
   return keys;
 }

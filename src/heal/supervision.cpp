@@ -54,6 +54,8 @@ std::string_view text(Phase phase) {
       return "parked";
     case Phase::stopped:
       return "stopped";
+    case Phase::standing_by:
+      return "standing_by";
   }
   return "unseen";
 }
@@ -66,6 +68,7 @@ void Supervision::enter(Phase phase, Instant now) {
   phase_since_ = now;
   if (phase != Phase::backing_off) next_start_.reset();
   if (phase != Phase::ending && phase != Phase::stopping) deadline_.reset();
+  if (phase != Phase::stopping) yields_ = false;
   if (phase == Phase::ready) misses_ = 0;
 }
 
@@ -87,6 +90,11 @@ std::string Supervision::forbidden() const {
 }
 
 Decision Supervision::order_start(Instant now, std::string why, By by) {
+  if (!stands_by_.empty()) {
+    enter(Phase::standing_by, now);
+    reason_ = stands_by_;
+    return {};
+  }
   if (by == By::us && held_) {
     reason_ = std::move(why);
     enter(Phase::backing_off, now);
@@ -122,6 +130,10 @@ Decision Supervision::process_started(Instant now, Duration age) {
 Decision Supervision::process_ended(Instant now, const Exit& exit, bool puzzling, std::string_view detail) {
   auto why = exit.text();
   if (!detail.empty()) why += fmt::format(" ({})", detail);
+  if (phase_ == Phase::stopping && yields_ && memory_.wanted) {
+    ordered_end_ = false;
+    return order_start(now, "it had given its bot up");
+  }
   if (phase_ == Phase::stopping && !start_after_stop_) {
     enter(Phase::stopped, now);
     reason_ = "stopped by a person";
@@ -172,7 +184,7 @@ Decision Supervision::after_end(Instant now, std::string why, bool puzzling) {
 
 Decision Supervision::stopped_by_person(Instant now) {
   // Within our own restart the manager reports the stop half of it, too.
-  if (phase_ == Phase::stopping && start_after_stop_)
+  if (phase_ == Phase::stopping && (start_after_stop_ || yields_))
     return process_ended(now, Exit{.code = 0, .signal = {}}, false, "");
   if (ordered_end_) return process_ended(now, Exit{.code = 0, .signal = {}}, false, "");
   memory_.wanted = false;
@@ -233,6 +245,7 @@ Decision Supervision::looked(Instant now, const Look& look) {
     case Phase::backing_off:
     case Phase::parked:
     case Phase::stopped:
+    case Phase::standing_by:
       return tick(now);
   }
   return {};
@@ -368,6 +381,7 @@ Decision Supervision::person_starts(Instant now) {
     case Phase::parked:
     case Phase::backing_off:
     case Phase::unseen:
+    case Phase::standing_by:
       return order_start(now, "a person asked for it", By::person);
     default:
       return {};
@@ -461,6 +475,38 @@ Decision Supervision::hands_off(Instant now, std::string why) {
   return {};
 }
 
+Decision Supervision::stand_by(Instant now, std::string why, bool stop) {
+  stands_by_ = std::move(why);
+  switch (phase_) {
+    case Phase::standing_by:
+      reason_ = stands_by_;
+      return {};
+    case Phase::starting:
+    case Phase::ready:
+    case Phase::degraded:
+    case Phase::suspect:
+      if (!stop || !forbidden().empty()) return {};
+      enter(Phase::stopping, now);
+      yields_ = true;
+      start_after_stop_ = false;
+      deadline_ = now + rules_.drain;
+      reason_ = stands_by_;
+      return {Decision::Act::stop, stands_by_};
+    case Phase::stopping:
+      // A restart would start it again.
+      if (stop && start_after_stop_) start_after_stop_ = false, yields_ = true;
+      return {};
+    default:
+      return {};  // it ends by itself, or does not run: no start follows
+  }
+}
+
+Decision Supervision::free_to_run(Instant now, std::string why) {
+  stands_by_.clear();
+  if (phase_ != Phase::standing_by || !memory_.wanted) return {};
+  return order_start(now, std::move(why));
+}
+
 std::optional<Instant> Supervision::next_wake() const {
   if (next_start_) return next_start_;
   return deadline_;
@@ -514,6 +560,8 @@ std::string Supervision::summary(Instant now) const {
       return with_reason("given up");
     case Phase::stopped:
       return with_reason("stopped");
+    case Phase::standing_by:
+      return with_reason("stands by");
   }
   return {};
 }

@@ -29,6 +29,7 @@ enum class Phase {
   backing_off,  // no process, waiting before the next start
   parked,       // given up: a restart cannot mend this, a person must look
   stopped,      // a person wants it stopped
+  standing_by,  // no process: a gateway on another node has its bot, or may have
 };
 std::string_view text(Phase phase);
 
@@ -93,6 +94,12 @@ class Supervision {
   /// A person's pause: nothing is started or ended by us. An empty `why` ends it.
   Decision hands_off(Instant now, std::string why);
 
+  // What the lease on its bot asks (mesh/bot_lease.h).
+  /// Until free_to_run() nothing starts it, a person neither; `why` is for people. `stop`: if it runs, it
+  /// ends, politely, unless a person has paused it.
+  Decision stand_by(Instant now, std::string why, bool stop);
+  Decision free_to_run(Instant now, std::string why);
+
   /// Time has passed: call at next_wake().
   Decision tick(Instant now);
 
@@ -138,6 +145,8 @@ class Supervision {
   bool held_ = false;                // by the ladder
   std::string hands_off_;            // a person's pause, and why; empty: none
   bool ordered_end_ = false;         // we told it to end: its exit is ours, not a crash
+  std::string stands_by_;            // why it must not be started now; empty: it may
+  bool yields_ = false;              // it is stopping because it must not run, not because a person asked
   bool learn_this_start_ = false;    // an adopted process teaches nothing about starts
   unsigned misses_ = 0;
   Instant first_miss_{};

@@ -14,7 +14,7 @@ namespace meshops::mesh {
 
 constexpr std::string_view kBotsTag = "bots";
 /// Serf takes 512 bytes of tags in all; so many marks fit beside ours.
-constexpr std::size_t kMostMarks = 24;
+constexpr std::size_t kMostMarks = 20;
 
 /// 12 hexadecimal digits: the same for the same token under the same key.
 std::string mark_of(const Bot& bot, const Secret& key);

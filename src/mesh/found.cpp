@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::string_view kTold = "told";
 /// Supervision's phases in which a gateway is well, or on a way that nobody disturbs.
-constexpr std::array<std::string_view, 6> kWell = {"ready",    "starting", "draining",
-                                                   "stopping", "stopped",  "unseen"};
+constexpr std::array<std::string_view, 7> kWell = {"ready",   "starting", "draining",   "stopping",
+                                                   "stopped", "unseen",   "standing_by"};
 
 bool is_at_it(const ProbeReport::Gateway& gateway) {
   return !gateway.healing.empty() && gateway.healing != "well" && gateway.healing != kTold;

@@ -117,8 +117,9 @@ TEST(Example, UncommentedStillParsesAndLimitsAreTheDefaults) {
   auto mesh = good(uncommented);
   EXPECT_EQ(mesh.limits, Limits{});
   EXPECT_EQ(mesh.discover, Mesh{}.discover);
-  EXPECT_EQ(mesh.nodes.size(), 1U);
-  ASSERT_EQ(mesh.gateways.size(), 4U);
+  EXPECT_EQ(mesh.nodes.size(), 2U);
+  ASSERT_EQ(mesh.gateways.size(), 5U);
+  EXPECT_EQ(mesh.gateways[4].stands_by_for, "alpha/main");
   EXPECT_EQ(mesh.gateways[3].port, 8080);
   ASSERT_EQ(mesh.alerts.size(), 4U);
   EXPECT_EQ(mesh.alerts[0].chat_id, "-1001234567890");
@@ -290,6 +291,8 @@ name = "beta"
 address = "beta.example.org:70"
 ssh_port = 23
 user = "ops"
+[[node]]
+name = "gamma"
 [[gateway]]
 name = "main"
 command = ["node", "a b", "\"\\\u0001\n\té"]
@@ -308,6 +311,11 @@ runtime = "docker"
 container = "web"
 url = "http://10.0.0.1:81/x"
 node = "alpha"
+yields_alone = "90s"
+[[gateway]]
+name = "spare"
+runtime = "systemd-system"
+stands_by_for = "alpha/web"
 )");
   EXPECT_EQ(mesh.limits.log_max_bytes, 5001U);
   EXPECT_EQ(mesh.gateways[0].command[2], "\"\\\x01\n\t\xC3\xA9");

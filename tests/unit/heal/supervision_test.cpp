@@ -464,5 +464,86 @@ TEST(Supervision, APauseStopsAKillThatWasComing) {
   EXPECT_EQ(story.at(200s).ticks().act, Act::none);
 }
 
+// What the lease on a shared bot asks.
+constexpr auto kWhy = "the gateway on alpha has its bot";
+
+TEST(Supervision, WhoStandsByIsNotStartedByAnybody) {
+  Story story;
+  EXPECT_EQ(story.at(0s).s.stand_by(story.now, kWhy, true).act, Act::none);
+  EXPECT_EQ(story.s.looked(story.now, {}).act, Act::none);
+  EXPECT_EQ(story.s.phase(), Phase::standing_by);
+  EXPECT_EQ(story.s.summary(story.now), "stands by: the gateway on alpha has its bot");
+  EXPECT_EQ(story.at(1s).s.person_starts(story.now).act, Act::none);
+  EXPECT_EQ(story.at(1h).ticks().act, Act::none);
+  EXPECT_TRUE(story.s.memory().wanted);
+  EXPECT_EQ(story.at(2h).s.free_to_run(story.now, "it is free").act, Act::start);
+  EXPECT_EQ(story.s.phase(), Phase::down);
+}
+
+TEST(Supervision, WhoYieldsIsEndedPolitelyAndStandsBy) {
+  Story story;
+  story.ready_at(1min);
+  EXPECT_EQ(story.at(2min).s.stand_by(story.now, kWhy, false).act, Act::none) << "it is left alone";
+  EXPECT_EQ(story.s.stand_by(story.now, kWhy, true).act, Act::stop);
+  EXPECT_EQ(story.at(3min).s.stand_by(story.now, kWhy, true).act, Act::none) << "once";
+  story.dies({.code = 0, .signal = {}});
+  EXPECT_EQ(story.s.phase(), Phase::standing_by);
+  EXPECT_TRUE(story.s.memory().wanted) << "no person stopped it";
+}
+
+TEST(Supervision, AYieldThroughTheServiceManagerIsNoPersonsStop) {
+  Story story;
+  story.ready_at(1min);
+  ASSERT_EQ(story.at(2min).s.stand_by(story.now, kWhy, true).act, Act::stop);
+  EXPECT_EQ(story.s.stopped_by_person(story.now).act, Act::none);
+  EXPECT_EQ(story.s.phase(), Phase::standing_by);
+  EXPECT_TRUE(story.s.memory().wanted);
+}
+
+TEST(Supervision, WhoCrashesWithoutALeaseStandsBy) {
+  Story story;
+  story.ready_at(1min);
+  story.at(2min).s.stand_by(story.now, kWhy, false);
+  EXPECT_EQ(story.dies().act, Act::none);
+  EXPECT_EQ(story.s.phase(), Phase::standing_by);
+}
+
+TEST(Supervision, AFreedOneThatWasStillEndingIsStartedAgain) {
+  Story story;
+  story.ready_at(1min);
+  ASSERT_EQ(story.at(2min).s.stand_by(story.now, kWhy, true).act, Act::stop);
+  EXPECT_EQ(story.s.free_to_run(story.now, "it is free").act, Act::none);
+  EXPECT_EQ(story.dies({.code = 0, .signal = {}}).act, Act::start);
+}
+
+TEST(Supervision, APersonsRestartDoesNotEscapeTheLease) {
+  Story story;
+  story.ready_at(1min);
+  ASSERT_EQ(story.at(2min).s.person_restarts(story.now).act, Act::stop);
+  story.s.stand_by(story.now, kWhy, true);
+  EXPECT_EQ(story.dies({.code = 0, .signal = {}}).act, Act::none);
+  EXPECT_EQ(story.s.phase(), Phase::standing_by);
+}
+
+TEST(Supervision, NeitherAPausedNorAnObservedOneIsEndedForItsLease) {
+  Story paused;
+  paused.ready_at(1min);
+  paused.s.hands_off(paused.now, "its owner works on it");
+  EXPECT_EQ(paused.s.stand_by(paused.now, kWhy, true).act, Act::none);
+  Story observed(Limits{.profile = Profile::observe_only});
+  observed.ready_at(1min);
+  EXPECT_EQ(observed.s.stand_by(observed.now, kWhy, true).act, Act::none);
+}
+
+TEST(Supervision, APersonsStopWhileItYieldsHolds) {
+  Story story;
+  story.ready_at(1min);
+  ASSERT_EQ(story.at(2min).s.stand_by(story.now, kWhy, true).act, Act::stop);
+  story.s.person_stops(story.now);
+  story.dies({.code = 0, .signal = {}});
+  EXPECT_EQ(story.s.phase(), Phase::stopped);
+  EXPECT_EQ(story.s.free_to_run(story.now, "it is free").act, Act::none);
+}
+
 }  // namespace
 }  // namespace meshops

@@ -16,7 +16,7 @@ ProbeReport::Gateway gateway(std::string state, std::string healing = "well", bo
 }
 
 TEST(FoundGateways, OneThatIsReadyOrOnItsWayIsWell) {
-  for (const char* state : {"ready", "starting", "draining", "stopping", "unseen"})
+  for (const char* state : {"ready", "starting", "draining", "stopping", "unseen", "standing_by"})
     EXPECT_EQ(taken_together({gateway(state)}), Gateways::well) << state;
   EXPECT_EQ(taken_together({}), Gateways::well);
 }
