@@ -30,14 +30,20 @@ std::string gateway_of(const std::string& label) { return label.substr(label.fin
 
 }  // namespace
 
-Leases::Leases(const Mesh& mesh, const Clock& clock, Records& records, Home home)
-    : mesh_(mesh), clock_(clock), records_(records), home_(std::move(home)) {
+Leases::Leases(const Mesh& mesh, const mesh::MeshLimits& limits, const Clock& clock, Records& records,
+               Home home)
+    : mesh_(mesh),
+      limits_(limits),
+      clock_(clock),
+      records_(records),
+      home_(std::move(home)),
+      touch_(limits.sight_fresh, limits.stall) {
   for (const auto& spec : mesh_.gateways_of(mesh_.node))
     promises_ = promises_ || spec.yields_alone > Duration::zero();
   // An agent that begins anew has not been in touch since.
   if (auto text = read_file(touch_file(), 64); promises_ && text)
     if (auto at = to_number<std::int64_t>(trim(*text)))
-      if (Instant then{Duration(*at)}; then <= clock_.now()) touched_ = then;
+      if (Instant then{Duration(*at)}; then <= clock_.now()) touch_.recall(then);
 }
 
 bool Leases::concerns(const Mesh& mesh, const GatewaySpec& spec) {
@@ -78,8 +84,7 @@ std::set<std::string> Leases::sharers(const std::string& primary, const std::str
 }
 
 BotLease::Other Leases::look_at(const std::string& node, const std::string& primary, const std::string& group,
-                                Instant now, const mesh::Judgement& judgement,
-                                const mesh::MeshLimits& limits) const {
+                                Instant now, const mesh::Judgement& judgement) const {
   BotLease::Other out{.node = node, .primary = node == node_of(primary)};
   const auto* view = judgement.view(node);
   if (view == nullptr) return out;
@@ -87,8 +92,8 @@ BotLease::Other Leases::look_at(const std::string& node, const std::string& prim
   bool alive = said != said_.end() && said->second.alive;
   if (view->heard) {
     // A tag outlives the agent that set it: it counts while that agent is heard.
-    out.heard = alive && view->heard->fresh(now, limits.sight_fresh) &&
-                view->heard->what.agent_age <= limits.agent_stale;
+    out.heard = alive && view->heard->fresh(now, limits_.sight_fresh) &&
+                view->heard->what.agent_age <= limits_.agent_stale;
     out.agent_lived = view->heard->what.agent_age <= kLived;
   }
   if (out.heard)
@@ -97,7 +102,7 @@ BotLease::Other Leases::look_at(const std::string& node, const std::string& prim
   return out;
 }
 
-void Leases::watch_touch(Instant now, const mesh::Judgement& judgement, const mesh::MeshLimits& limits) {
+void Leases::watch_touch(Instant now, const mesh::Judgement& judgement) {
   std::size_t watched = 1, reached = 1, members = 1, alive = 1;
   for (const auto& node : mesh_.nodes) {
     const auto* view = node.name == mesh_.node ? nullptr : judgement.view(node.name);
@@ -109,21 +114,16 @@ void Leases::watch_touch(Instant now, const mesh::Judgement& judgement, const me
     const auto* view = judgement.view(name);
     if (view == nullptr || view->gossip == mesh::Gossip::left) continue;
     ++watched;
-    reached += mesh::reached(*view, now, limits) ? 1U : 0U;
+    reached += mesh::reached(*view, now, limits_) ? 1U : 0U;
   }
-  bool most = !said_.empty() && 2 * reached > watched && (watched == members || 2 * alive > members);
-  if (most || !touched_) touched_ = now;
-  // While this node was stopped, nobody was out of touch: the others had no time to answer.
-  else if (ticked_ && now - *ticked_ > limits.stall)
-    touched_ = *touched_ + (now - *ticked_);
-  ticked_ = now;
+  touch_.saw(now, !said_.empty() && 2 * reached > watched && (watched == members || 2 * alive > members));
   if (!promises_) return;
-  auto text = fmt::format("{}\n", touched_->since_boot.count());
+  auto text = fmt::format("{}\n", touch_.last()->since_boot.count());
   if (auto kept = write_file_atomic(touch_file(), text); !kept) log::warn("mesh.bot", kept.error().text());
 }
 
-void Leases::tick(Instant now, const mesh::Judgement& judgement, const mesh::MeshLimits& limits) {
-  watch_touch(now, judgement, limits);
+void Leases::tick(Instant now, const mesh::Judgement& judgement) {
+  watch_touch(now, judgement);
   nodes_.clear();
   std::map<std::string, mesh::LeaseWord> words;
   for (const auto& gateway : home_.gateways()) {
@@ -151,18 +151,17 @@ void Leases::tick(Instant now, const mesh::Judgement& judgement, const mesh::Mes
     shared.nodes = sharers(primary, group);
     nodes_.insert(shared.nodes.begin(), shared.nodes.end());
     std::vector<BotLease::Other> others;
-    for (const auto& node : shared.nodes)
-      others.push_back(look_at(node, primary, group, now, judgement, limits));
+    for (const auto& node : shared.nodes) others.push_back(look_at(node, primary, group, now, judgement));
     auto verdict = shared.lease.decide(now,
                                        {.polls = *gateway.polls,
                                         .asked = gateway.asked,
                                         .rightful = shared.rightful,
-                                        .alone = now - *touched_,
+                                        .alone = touch_.alone(now),
                                         .yields_alone = spec.yields_alone},
                                        others);
     bool promises = spec.yields_alone > Duration::zero() && gateway.ends_within > Duration::zero();
     auto ends = spec.yields_alone + gateway.ends_within;
-    if (mesh_.nodes.size() > limits.watchers + 1) ends += kGossipMisses;
+    if (mesh_.nodes.size() > limits_.watchers + 1) ends += kGossipMisses;
     words[group] = {verdict.say, promises ? ends : Duration::zero()};
     settle(gateway, shared, verdict);
     home_.obey(spec.name, verdict);

@@ -33,14 +33,14 @@ class Leases {
     std::function<void(const std::string& gateway, const mesh::BotLease::Verdict& verdict)> obey;
   };
   /// All must outlive it.
-  Leases(const Mesh& mesh, const Clock& clock, Records& records, Home home);
+  Leases(const Mesh& mesh, const mesh::MeshLimits& limits, const Clock& clock, Records& records, Home home);
 
   /// Whether `spec` must not be started before it is known who has its bot.
   static bool concerns(const Mesh& mesh, const GatewaySpec& spec);
 
   void hear(const std::vector<serf::Member>& members);
   /// Once a second, also before this node has heard of any other.
-  void tick(Instant now, const mesh::Judgement& judgement, const mesh::MeshLimits& limits);
+  void tick(Instant now, const mesh::Judgement& judgement);
   /// What this node says in the gossip.
   const std::string& tag() const { return tag_; }
   /// The nodes with whom this one shares a bot: each is to be heard every second.
@@ -60,15 +60,15 @@ class Leases {
   std::string primary_of(const GatewaySpec& spec) const;
   std::set<std::string> sharers(const std::string& primary, const std::string& group) const;
   mesh::BotLease::Other look_at(const std::string& node, const std::string& primary, const std::string& group,
-                                Instant now, const mesh::Judgement& judgement,
-                                const mesh::MeshLimits& limits) const;
-  void watch_touch(Instant now, const mesh::Judgement& judgement, const mesh::MeshLimits& limits);
+                                Instant now, const mesh::Judgement& judgement) const;
+  void watch_touch(Instant now, const mesh::Judgement& judgement);
   void settle(const Gateway& gateway, Shared& shared, const mesh::BotLease::Verdict& verdict);
   void tell(const Gateway& gateway, const Shared& shared, bool over);
   std::filesystem::path mark_of(const std::string& gateway) const;
   std::filesystem::path touch_file() const;
 
   const Mesh& mesh_;
+  mesh::MeshLimits limits_;
   const Clock& clock_;
   Records& records_;
   Home home_;
@@ -80,8 +80,8 @@ class Leases {
   std::map<std::string, Said> said_;  // by node
   std::set<std::string> nodes_;
   std::string tag_;
-  std::optional<Instant> touched_, ticked_;  // in touch with most of the mesh
-  bool promises_ = false;                    // a gateway of ours is stopped where we are alone
+  mesh::Touch touch_;
+  bool promises_ = false;  // a gateway of ours is stopped where we are alone
 };
 
 }  // namespace meshops

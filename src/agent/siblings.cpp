@@ -101,7 +101,7 @@ Siblings::Siblings(const Mesh& mesh, Machine& machine, Records& records, Home ho
              }),
       echo_(mesh, machine),
       doorkeeper_(mesh, machine, records),
-      leases_(mesh, machine.clock(), records, home_.leases),
+      leases_(mesh, limits_, machine.clock(), records, home_.leases),
       timer_(machine.executor()) {}
 
 Siblings::~Siblings() = default;
@@ -136,7 +136,7 @@ void Siblings::tick() {
     log::warn("mesh.word", held.error().text());
   if (auto said = mesh::write_word(mesh::word_file(mesh_), word, machine_.clock()); !said)
     log::warn("mesh.word", said.error().text());
-  leases_.tick(now(), judgement_, limits_);
+  leases_.tick(now(), judgement_);
   // A plan with several nodes is no mesh yet: who has not joined watches nobody, and alarms nobody.
   if (!member_) return;
   renew_keys();

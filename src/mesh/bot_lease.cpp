@@ -83,6 +83,18 @@ bool stands_before(std::string_view group, std::string_view node, std::string_vi
   return ours != theirs ? ours > theirs : node < other;
 }
 
+void Touch::saw(Instant now, bool most) {
+  if (!last_) last_ = now;
+  if (called_ && now - *called_ > stall_) {
+    last_ = *last_ + (now - *called_);
+    since_.reset();
+  }
+  called_ = now;
+  if (!most) return since_.reset();
+  if (!since_) since_ = now;
+  if (now - *since_ > hears_) last_ = now;
+}
+
 BotLease::BotLease(std::string group, std::string self, bool primary, Limits limits, Instant now)
     : group_(std::move(group)), self_(std::move(self)), primary_(primary), limits_(limits), began_(now) {}
 

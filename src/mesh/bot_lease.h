@@ -47,6 +47,26 @@ std::map<std::string, LeaseWord> parse_lease_tag(std::string_view tag);
 /// Whether `node` comes before `other` where both stand by for one group: the same on every node.
 bool stands_before(std::string_view group, std::string_view node, std::string_view other);
 
+/// How long a node has been out of touch with most of its mesh.
+class Touch {
+ public:
+  /// An answer counts for `hears`. Most of the mesh must have been there for longer than that: else two
+  /// minorities, met one after the other, would look like it. Gaps of more than `stall` between two calls are
+  /// this node's own: nobody could have answered.
+  Touch(Duration hears, Duration stall) : hears_(hears), stall_(stall) {}
+  /// What the agent before this one knew.
+  void recall(Instant last) { last_ = last; }
+  /// About once a second: whether most of the mesh has answered lately.
+  void saw(Instant now, bool most);
+  /// Zero: in touch. Before the first call, too.
+  Duration alone(Instant now) const { return last_ ? now - *last_ : Duration::zero(); }
+  const std::optional<Instant>& last() const { return last_; }
+
+ private:
+  Duration hears_, stall_;
+  std::optional<Instant> last_, since_, called_;
+};
+
 class BotLease {
  public:
   struct Limits {

@@ -131,6 +131,7 @@ def test_a_person_changes_over_and_back(mesh):
     mesh.node("bl1").run(["meshops", "start", "bot"])
     mesh.is_in("bl1", "bot", "ready")
     mesh.is_in("bl2", "spare", "standing_by")
+    assert mesh.beats("bl2"), "what is measured below is there"
     mesh.assert_never_two()
 
 
@@ -148,10 +149,9 @@ def test_a_primary_that_is_alone_gives_its_bot_up(mesh):
 
 def test_a_node_that_is_gone_is_replaced_once_that_is_proven_and_has_its_bot_back(mesh):
     mesh.wait_all_well(120)
-    started = len(mesh.beats("bl2"))
     mesh.node("bl1").kill_hard()
     mesh.is_in("bl2", "spare", "ready", 480)
-    assert len(mesh.beats("bl2")) >= started
+    assert mesh.beats("bl2"), "what is measured below is there"
     mesh.node("bl2").wait("people to be told", lambda: mesh.told("bl2", "takes over from bl1/bot"), 30)
     acts = [e for e in mesh.ledger("bl2") if e["gateway"] == "spare" and "takes over from bl1/bot" in e["sentence"]]
     assert acts, mesh.ledger("bl2")
@@ -171,5 +171,3 @@ def test_a_stand_by_that_somebody_starts_is_stopped_again(mesh):
                           == "inactive", 60, 0.3)
     mesh.is_in("bl2", "spare", "standing_by")
     assert mesh.gateway("bl1", "bot")["identity"]["pid"] == pid, "the primary is left alone"
-    with pytest.raises(AssertionError):
-        mesh.assert_never_two()  # and what the tests above measure can be seen

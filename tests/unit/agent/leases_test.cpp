@@ -72,7 +72,7 @@ struct OnBeta : testing::Test {
                             else if (given.act == Act::yield)
                               gateway.polls = Polls::wants;
                           }};
-    leases.emplace(mesh, clock, records, home);
+    leases.emplace(mesh, limits, clock, records, home);
   }
   /// For that long, each second: alpha's gateway says so, and its agent spoke so long ago.
   void alpha_says(std::optional<mesh::LeaseWord> word, Duration agent_age, Duration how_long = 1s) {
@@ -90,7 +90,7 @@ struct OnBeta : testing::Test {
         judgement->heard(peer, clock.now(), heard);
       }
       judgement->decide(clock.now());
-      leases->tick(clock.now(), *judgement, limits);
+      leases->tick(clock.now(), *judgement);
     }
   }
   std::vector<std::string> headlines() const {
@@ -163,7 +163,7 @@ TEST_F(OnBeta, APrimaryHearsOfItsStandByFromTheGossipAlone) {
       .name = "beta", .address = {}, .port = 0, .state = serf::MemberState::alive, .tags = {{"lease", word}}};
   leases->hear({beta});
   judgement->heard("beta", clock.now(), {});
-  leases->tick(clock.now(), *judgement, limits);
+  leases->tick(clock.now(), *judgement);
   EXPECT_EQ(verdict.act, Act::hold);
   EXPECT_EQ(verdict.node, "beta");
   EXPECT_THAT(leases->tag(), HasSubstr("=w"));
@@ -181,7 +181,7 @@ TEST_F(OnBeta, APromiseIsMeasuredThroughARestartOfTheAgent) {
       clock.advance(1s);
       leases->hear({});
       judgement->decide(clock.now());
-      leases->tick(clock.now(), *judgement, limits);
+      leases->tick(clock.now(), *judgement);
     }
   };
   silent_for(40s);

@@ -44,7 +44,7 @@ struct Node {
   int stops_at = -1, agent_back_at = 0, agent_died_at = -1;
   // What its agent knows.
   std::optional<BotLease> lease;
-  int touched = 0;
+  Touch touch{std::chrono::seconds(6), std::chrono::hours(24)};
   std::vector<LeaseWord> words;  // by second
 };
 
@@ -215,7 +215,7 @@ class World {
     std::size_t reached = 1;
     for (std::size_t k = 0; k < nodes_.size(); ++k)
       reached += k != i && now_ - answered_[i][k] <= kHears ? 1 : 0;
-    if (2 * reached > nodes_.size()) n.touched = now_;
+    n.touch.saw(at(now_), 2 * reached > nodes_.size());
     std::vector<BotLease::Other> others;
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
       if (k == i || !nodes_[k].sharer) continue;
@@ -228,7 +228,7 @@ class World {
       others.push_back(std::move(o));
     }
     BotLease::Own own{.polls = polls(n), .asked = n.asked, .rightful = n.rightful};
-    own.alone = std::chrono::seconds(now_ - n.touched);
+    own.alone = n.touch.alone(at(now_));
     if (n.promises) own.yields_alone = std::chrono::seconds(kAlone);
     if (mutant_.never_yields) own.yields_alone = 0s;
     verdicts_[i] = n.lease->decide(at(now_), own, others);
@@ -257,6 +257,9 @@ class World {
   void start(std::size_t i, const BotLease::Verdict& verdict) {
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
       if (k == i || !nodes_[k].process) continue;
+      // docs/mesh-healing.md: an agent that dies after its node was last heard keeps no promise, and whoever
+      // would replace it cannot know.
+      if (!nodes_[k].agent && nodes_[k].agent_died_at > answered_[i][k] - 3) continue;
       if (verdict.took_over)
         broken_ = fmt::format("{} s: {} takes over while {} runs", now_, nodes_[i].name, nodes_[k].name);
       else if (now_ - linked_since_[i][k] > 20 && nodes_[k].agent && now_ - std::max(heard_[i][k], 0) < 3 &&

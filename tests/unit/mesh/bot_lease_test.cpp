@@ -226,6 +226,32 @@ TEST_F(Primary, KeepsItsPromiseWhereItIsAlone) {
   EXPECT_EQ(decide(3min, own, beta).act, Act::poll);
 }
 
+TEST(Touch, IsLostAtOnceAndFoundWhenItLasts) {
+  Touch touch(6s, 3s);
+  auto saw = [&](Duration from, Duration until, bool most) {
+    for (auto t = from; t < until; t += 1s) touch.saw(at(t), most);
+  };
+  saw(0s, 10s, true);
+  EXPECT_EQ(touch.alone(at(9s)), 0s);
+  saw(10s, 40s, false);
+  EXPECT_EQ(touch.alone(at(39s)), 30s);
+  saw(40s, 46s, true);
+  EXPECT_EQ(touch.alone(at(45s)), 36s) << "two minorities, one after the other";
+  saw(46s, 48s, true);
+  EXPECT_EQ(touch.alone(at(47s)), 0s);
+  EXPECT_EQ(touch.alone(at(50s)), 3s);
+}
+
+TEST(Touch, OwnGapsAreNobodysSilence) {
+  Touch touch(6s, 3s);
+  touch.saw(at(0s), false);
+  touch.saw(at(1s), false);
+  touch.saw(at(1h), false);
+  EXPECT_EQ(touch.alone(at(1h)), 1s);
+  touch.recall(at(0s));
+  EXPECT_EQ(touch.alone(at(1h)), 1h) << "what an agent before knew";
+}
+
 TEST(LeaseWords, EveryVerdictHasASentence) {
   for (int i = 0; i <= static_cast<int>(Because::alone); ++i)
     EXPECT_FALSE(sentence({.because = static_cast<Because>(i), .node = "alpha"}).empty());
