@@ -157,14 +157,16 @@ class HealingMesh:
         return wait_until(f"{', '.join(names)} to be well in each other's eyes", well, timeout, 0.3)
 
     def forget(self):
-        """Everybody's agent begins anew, and nobody remembers a treatment: no budget is spent, no pause is due."""
+        """Everybody's agent begins anew, and nobody remembers a treatment, or what people were told: no budget is spent,
+        no pause is due, and all is news."""
         for name in self.sites:
             self.drop_in(name, "")
             self.node(name).run("systemctl stop meshops-agent; systemctl reset-failed", check=False)
         # Only when all are silent: one that remembers tells the others.
         for name in self.sites:
             self.node(name).run("cd /var/lib/meshops && rm -f healing-memory healing-lease healing-treatments; "
-                                "rm -f /run/meshops/healing-*.spare; systemctl start meshops-agent", check=False)
+                                "rm -f /run/meshops/healing-*.spare; sqlite3 ledger.sqlite 'DELETE FROM messages'; "
+                                "systemctl start meshops-agent", check=False)
 
     # -- faults
 
