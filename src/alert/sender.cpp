@@ -26,11 +26,16 @@ constexpr std::size_t kMostUnsaved = 20, kMostAtOnce = 50;
 
 std::chrono::milliseconds ms(Duration d) { return std::chrono::ceil<std::chrono::milliseconds>(d); }
 
+/// What it is about: a gateway, or a whole node, which may be another than the one that tells.
+std::string subject_of(const Alert& alert) {
+  return alert.gateway.empty() ? "node " + alert.node : alert.gateway;
+}
+
 }  // namespace
 
 std::string key_of(const Alert& alert) {
-  if (alert.kind == Alert::Kind::recovered) return "=" + alert.gateway;
-  return fmt::format("{}/{}/{}", alert.gateway, alert.cause, text(alert.kind));
+  if (alert.kind == Alert::Kind::recovered) return "=" + subject_of(alert);
+  return fmt::format("{}/{}/{}", subject_of(alert), alert.cause, text(alert.kind));
 }
 
 Duration backoff(unsigned tries) {
@@ -73,11 +78,12 @@ bool Sender::is_news(const Alert& alert, const std::string& key, const AlertSpec
   if (alert.kind == Alert::Kind::test) return true;
   // What the outbox cannot say does not keep an alert back.
   auto when = [](const Result<std::optional<WallTime>>& found) { return found ? *found : std::nullopt; };
-  auto recovered = when(outbox_.last(spec.name, "=" + alert.gateway));
+  auto recovered = when(outbox_.last(spec.name, "=" + subject_of(alert)));
   if (alert.kind == Alert::Kind::recovered) {
-    auto told = when(outbox_.last_of(spec.name, alert.gateway + "/"));
+    const auto of_it = subject_of(alert) + "/";
+    auto told = when(outbox_.last_of(spec.name, of_it));
     bool in_memory = std::ranges::any_of(
-        unsaved_, [&](const auto& m) { return m.to == spec.name && m.key.starts_with(alert.gateway + "/"); });
+        unsaved_, [&](const auto& m) { return m.to == spec.name && m.key.starts_with(of_it); });
     return in_memory || (told && (!recovered || *recovered < *told));
   }
   auto told = when(outbox_.last(spec.name, key));

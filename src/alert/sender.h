@@ -21,7 +21,8 @@
 
 namespace meshops::alert {
 
-/// "main/disk_full/gave_up"; of `recovered` "=main", which no gateway's name begins with.
+/// "main/disk_full/gave_up"; of `recovered` "=main", which no gateway's name begins with. Of a node without a
+/// gateway "node beta//stopped".
 std::string key_of(const Alert& alert);
 /// Before the next try, after that many failed ones: 10 s, 20 s, … 1 h.
 Duration backoff(unsigned tries);
@@ -33,8 +34,9 @@ class Sender {
          const boost::asio::any_io_executor& executor);
 
   /// Queues it for every [[alert]] to which it is news:
-  /// - the same (gateway, cause, kind) within `quiet` is not, unless the gateway recovered in between;
-  /// - `recovered` is not, where nothing was told of that gateway since it last recovered;
+  /// - the same (gateway or node, cause, kind) within `quiet` is not, unless the gateway recovered in
+  /// between;
+  /// - `recovered` is not, where nothing was told of that gateway or node since it last recovered;
   /// - over `per_hour` only the newest waits for room, and says how many it stands for;
   /// - a `test` always is.
   /// If the disk does not take it, it is kept in memory and sent all the same, and the error says so.

@@ -167,15 +167,18 @@ class HealingMesh:
         return wait_until(f"{', '.join(names)} to be well in each other's eyes", well, timeout, 0.3)
 
     def forget(self, ledgers=False):
-        """Everybody's agent begins anew, and nobody remembers a treatment: no budget is spent, no pause is due. Without the
-        ledgers, too, a node's own healer tries again what it has tried for its gateway."""
-        files = "healing-memory healing-lease healing-treatments" + (" ledger.sqlite*" if ledgers else "")
+        """Everybody's agent begins anew, and nobody remembers a treatment, or what people were told: no budget is spent,
+        no pause is due, and all is news. Without the ledgers, too, a node's own healer tries again what it has tried for its
+        gateway."""
+        messages = "rm -f ledger.sqlite*" if ledgers else "sqlite3 ledger.sqlite 'DELETE FROM messages'"
         for name in self.sites:
             self.drop_in(name, "")
-    def __init__(self, lab, *names, profile="lan", extra="", node_extra=None, own_binary=(), gateway="standin",
-                 runtimes=None):
-        """`extra` in everybody's mesh.toml, `node_extra` by name in its [[node]]; `own_binary`: nodes whose
-        meshops is a copy that may be broken."""
+            self.node(name).run("systemctl stop meshops-agent; systemctl reset-failed", check=False)
+        # Only when all are silent: one that remembers tells the others.
+        for name in self.sites:
+            self.node(name).run("cd /var/lib/meshops && rm -f healing-memory healing-lease healing-treatments; "
+                                f"rm -f /run/meshops/healing-*.spare; {messages}; "
+                                "systemctl start meshops-agent", check=False)
 
     # -- faults
 

@@ -181,6 +181,21 @@ TEST_F(SenderTest, TroubleAfterARecoveryIsNewsAtOnce) {
   EXPECT_THAT(sent_by(about("disk_full")), ElementsAre("phone gave_up disk_full"))
       << "else people would believe that it is well";
 }
+TEST_F(SenderTest, OfTwoNodesEachIsNews) {
+  auto of_node = [](std::string node, Kind kind) {
+    auto alert = about("", kind, "");
+    alert.node = std::move(node);
+    return alert;
+  };
+  EXPECT_THAT(sent_by(of_node("beta", Kind::stopped)), ElementsAre("phone stopped "));
+  EXPECT_THAT(sent_by(of_node("gamma", Kind::stopped)), ElementsAre("phone stopped ")) << "another node";
+  EXPECT_THAT(sent_by(of_node("beta", Kind::stopped)), IsEmpty());
+  clock.advance(1min);
+  EXPECT_THAT(sent_by(of_node("delta", Kind::recovered)), IsEmpty());
+  EXPECT_THAT(sent_by(of_node("beta", Kind::recovered)), ElementsAre("phone recovered "));
+  EXPECT_THAT(sent_by(of_node("gamma", Kind::stopped)), IsEmpty()) << "its trouble goes on";
+  EXPECT_THAT(sent_by(of_node("gamma", Kind::recovered)), ElementsAre("phone recovered "));
+}
 TEST_F(SenderTest, ATestIsAlwaysSent) {
   EXPECT_EQ(sent_by(about("", Kind::test)).size(), 1U);
   EXPECT_EQ(sent_by(about("", Kind::test)).size(), 1U);
