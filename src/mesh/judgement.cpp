@@ -257,6 +257,8 @@ Testimony Judgement::asked(Instant now, const Question& question) {
   auto known = std::ranges::find_if(kept_.claims, [&](const auto& c) {
     return c.patient == question.patient && c.healer == question.asker;
   });
+  if (const auto& t = question.treated; t && t->healer == question.asker && t->patient == question.patient)
+    note(*t, now);
   // A question that was overtaken on its way says nothing any more.
   bool overtaken = known != kept_.claims.end() && known->round > question.round &&
                    now - known->at < 2 * limits_.sight_fresh;

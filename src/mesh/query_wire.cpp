@@ -88,11 +88,25 @@ std::string pack(const Json& json) {
   return out;
 }
 
+Json packed(const Treatment& t) { return {t.patient, t.healer, t.number, age_out(t.age), t.over, t.helped}; }
+
+/// Nothing if a field of it is not what it should be.
+std::optional<Treatment> treatment_of(const Json& json) {
+  Fields f(json);
+  Treatment out;
+  out.patient = f.name();
+  out.healer = f.name();
+  out.number = f.number();
+  out.age = f.age();
+  out.over = f.flag();
+  out.helped = f.flag();
+  return f.good() ? std::optional(std::move(out)) : std::nullopt;
+}
+
 Json packed(const Testimony& t) {
   Json claims = Json::array(), treatments = Json::array();
   for (const auto& c : t.claims) claims.push_back({c.patient, c.healer, age_out(c.age)});
-  for (const auto& x : t.treatments)
-    treatments.push_back({x.patient, x.healer, x.number, age_out(x.age), x.over, x.helped});
+  for (const auto& x : t.treatments) treatments.push_back(packed(x));
   return Json::array({kVersion, t.witness, t.patient, t.round, static_cast<unsigned>(t.sees), t.can_heal,
                       t.patient_paused, t.remembers, claims, treatments, t.in_trouble, t.storm_told});
 }
@@ -112,7 +126,9 @@ bool shorten(Testimony& t) {
 }  // namespace
 
 std::string to_bytes(const Question& q) {
-  return pack(Json::array({kVersion, q.asker, q.patient, q.round, q.claim, q.able}));
+  Json treated = Json::array();
+  if (q.treated) treated.push_back(packed(*q.treated));
+  return pack(Json::array({kVersion, q.asker, q.patient, q.round, q.claim, q.able, treated}));
 }
 
 Result<Question> parse_question(std::string_view bytes) {
@@ -125,7 +141,10 @@ Result<Question> parse_question(std::string_view bytes) {
   out.round = f.number();
   out.claim = f.flag();
   out.able = f.flag();
-  if (!f.good()) return fail(malformed("a field is not what it should be"));
+  const auto& treated = f.list();
+  if (!treated.empty()) out.treated = treatment_of(treated.front());
+  if (!f.good() || treated.size() > 1 || treated.size() != (out.treated ? 1U : 0U))
+    return fail(malformed("a field is not what it should be"));
   return out;
 }
 
@@ -166,16 +185,9 @@ Result<Testimony> parse_testimony(std::string_view bytes) {
     out.claims.push_back(std::move(claim));
   }
   for (const auto& one : treatments) {
-    Fields t(one);
-    Treatment treatment;
-    treatment.patient = t.name();
-    treatment.healer = t.name();
-    treatment.number = t.number();
-    treatment.age = t.age();
-    treatment.over = t.flag();
-    treatment.helped = t.flag();
-    good = good && t.good();
-    out.treatments.push_back(std::move(treatment));
+    auto treatment = treatment_of(one);
+    good = good && treatment;
+    if (treatment) out.treatments.push_back(std::move(*treatment));
   }
   Fields names(in_trouble);
   for (std::size_t i = 0; i < in_trouble.size(); ++i) out.in_trouble.push_back(names.name());

@@ -76,6 +76,8 @@ struct Question {
   std::uint64_t round = 0;
   bool claim = false;
   bool able = false;  // the asker could heal it: those after it in the order need not ask, too
+  /// The asker's own last one of that patient: who hears that a claim is withdrawn hears what came of it.
+  std::optional<Treatment> treated = {};
   bool operator==(const Question&) const = default;
 };
 

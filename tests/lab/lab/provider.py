@@ -18,13 +18,15 @@ from .core import HERE
 from .net import SUBNET
 
 ADDRESS = f"{SUBNET}.1"                               # the bridge itself: every node reaches it, whoever is cut off
-PORT = 8443
+FIRST_PORT = 8443
 KEY_FILE = "/etc/meshops/vultr-reset.key"
 
 
 class Cloud:
     def __init__(self, lab):
-        self.lab, self.dir = lab, lab.dir / "cloud"
+        # Several meshes of one lab may each have their own.
+        number = len(list(lab.dir.glob("cloud-*")))
+        self.lab, self.dir, self.port = lab, lab.dir / f"cloud-{number}", FIRST_PORT + number
         self.ids = {}
         (self.dir / "power").mkdir(parents=True)
         (self.dir / "api-key").write_text(secrets.token_hex(18).upper() + "\n")
@@ -32,7 +34,7 @@ class Cloud:
         run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
              "-subj", "/CN=the lab's cloud", "-addext", f"subjectAltName=IP:{ADDRESS}", "-keyout", key, "-out", self.cert])
         self._server = subprocess.Popen(
-            lab.network.enter(sys.executable, HERE / "vultr_api.py", "--listen", ADDRESS, "--port", str(PORT),
+            lab.network.enter(sys.executable, HERE / "vultr_api.py", "--listen", ADDRESS, "--port", str(self.port),
                               "--cert", self.cert, "--key-file", key, "--dir", self.dir),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         lab.finalizers.add("the cloud's API", self.stop)
@@ -46,7 +48,7 @@ class Cloud:
     # -- for mesh.toml
 
     def mesh_toml(self):
-        return f'\n[reset]\nvultr_key_file = "{KEY_FILE}"\nvultr_url = "https://{ADDRESS}:{PORT}"\n'
+        return f'\n[reset]\nvultr_key_file = "{KEY_FILE}"\nvultr_url = "https://{ADDRESS}:{self.port}"\n'
 
     def instances(self, *names):
         """name → what its [[node]] says of it; each is a machine that runs."""

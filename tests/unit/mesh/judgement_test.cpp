@@ -184,6 +184,29 @@ TEST(Judgement, ATreatmentThatHelpedIsForgivenOnce) {
   EXPECT_THAT(orders, testing::ElementsAre(Order::revive, Order::revive, Order::heal));
 }
 
+TEST(Judgement, WhoHearsThatAClaimIsOverHearsWhatCameOfIt) {
+  Bench bench(3);
+  Question over{.asker = "n1", .patient = "n2", .round = 2};
+  over.treated = {.patient = "n2", .healer = "n1", .number = 5, .age = 3s, .over = true};
+  bench.judgement->asked(bench.now, over);
+  auto treatments = bench.judgement->kept().treatments;
+  ASSERT_EQ(treatments.size(), 1U);
+  EXPECT_EQ(treatments[0].at, bench.now - 3s);
+  // Only the asker's own, of the patient that it speaks of.
+  over.treated->healer = "n0";
+  over.treated->number = 6;
+  bench.judgement->asked(bench.now, over);
+  EXPECT_EQ(bench.judgement->kept().treatments.size(), 1U);
+
+  bench.fell("n1");
+  bench.pass(40s);
+  ASSERT_TRUE(bench.treated());
+  auto asked = std::ranges::find_if(bench.log.rbegin(), bench.log.rend(),
+                                    [](const auto& d) { return d.act == Act::ask; });
+  ASSERT_TRUE(asked->question.treated);
+  EXPECT_EQ(asked->question.treated->healer, "n0");
+}
+
 TEST(Judgement, WhatPeopleWereToldOfEndsAlsoAfterARestart) {
   Bench bench(2, {}, true, true);
   bench.fell("n1", kNothing);
