@@ -198,8 +198,9 @@ TEST(Judgement, WhoHearsThatAClaimIsOverHearsWhatCameOfIt) {
   bench.judgement->asked(bench.now, over);
   EXPECT_EQ(bench.judgement->kept().treatments.size(), 1U);
 
+  bench.ends_at_once = true;
   bench.fell("n1");
-  bench.pass(40s);
+  bench.pass(1min);
   ASSERT_TRUE(bench.treated());
   auto asked = std::ranges::find_if(bench.log.rbegin(), bench.log.rend(),
                                     [](const auto& d) { return d.act == Act::ask; });
