@@ -106,8 +106,6 @@ def test_on_a_full_disk_an_agent_starts_and_a_dead_one_is_brought_back(mesh):
         assert [a[1:] for a in acts] == [("hb3", "revive", "helped")] and acts[0][0] != "hb3", acts
         # The ledger gave its spare room back, to write down who brought the agent back.
         assert mesh.visits("hb3")[-1][:2] == (acts[0][0], "revive")
-        disk.fill()
-        assert node.run("echo x > /var/lib/meshops/x", check=False).code != 0, "and full it stays"
         mesh.wait_all_well(90)
         # What it must remember of the treatment it has beside its socket.
         assert acts[0][0] in node.sh("cat /run/meshops/healing-treatments.spare")
