@@ -192,7 +192,7 @@ void World::probe(Machine& m, Machine& peer) {
     if (!m.agent || m.life != life || !m.moves()) return;
     Probe found{.ssh = touches(m.id, peer.id), .found = {}};
     if (found.ssh && peer.refused == 0 && !peer.broken)
-      found.found = Found{.agent_runs = peer.agent && now_ - peer.last_tick < 15s,
+      found.found = Found{.agent_runs = peer.agent && now_ - peer.last_tick < kNoAnswer,
                           .gateways = peer.gateways,
                           .heals_itself = peer.agent && peer.running && peer.running->by == peer.id,
                           .paused = peer.paused > 0};

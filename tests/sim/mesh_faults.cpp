@@ -106,6 +106,7 @@ void World::finish(const Fault& f) {
       break;
     case Kind::freeze:
       m.frozen = std::max(0, m.frozen - 1);
+      m.thawed = now_;
       m.awake_since = m.steady_since = now_;
       break;
     case Kind::power_off:

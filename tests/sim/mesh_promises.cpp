@@ -76,10 +76,12 @@ void World::check_patient(const Machine& m, const Machine& p, const Decision& d,
   // Its agent is seen dead once its last word is stale and SSH was asked.
   bool dead = !p.agent || !p.up();
   if (heal && dead && now_ - p.dead.since < p.alive.glance) dead = false;
-  // One without CPU does not answer: that is a dead agent to whoever asks, also before it ends.
-  bool starved = p.starved > 0 || now_ - p.steady_since <= old + 1s;
-  if (!reset && dead && !starved && now_ - p.dead.for_eyes(undisturbed) < nearly(limits_.grace_agent))
+  // One without CPU does not answer: that is a dead agent to whoever asks, and was so before its end.
+  auto dead_since = p.dead.for_eyes(undisturbed);
+  if (p.frozen == 0 && p.thawed <= p.last_tick) dead_since = std::min(dead_since, p.last_tick + kNoAnswer);
+  if (!reset && dead && now_ - dead_since < nearly(limits_.grace_agent))
     broke("the patient's own side goes first", who + " (its service manager)");
+  bool starved = p.starved > 0 || now_ - p.steady_since <= old + 1s;
   if (heal && !dead && !starved && p.gateways == Gateways::ill &&
       now_ - std::max(p.ill.for_eyes(undisturbed), p.alive.for_eyes(undisturbed)) <
           nearly(limits_.grace_gateways))

@@ -27,6 +27,9 @@ constexpr Duration kNever = Duration::max() / 4;
 /// by others (an answer lost, a link that fails for a moment).
 constexpr Duration kGlance = 3500ms, kMissed = 8s;
 
+/// An agent that got no CPU for so long is one that does not answer on its own node.
+constexpr Duration kNoAnswer = 15s;
+
 /// So long after the last fault all is well again: an hour's budget may have to pass first.
 constexpr Duration kCalm = 90min;
 
@@ -63,6 +66,7 @@ struct Machine {
   unsigned life = 0;  // of the agent: what an earlier one waits for is lost
   Duration agent_since{}, last_tick{};
   Lasting dead{.glance = kGlance}, alive{.glance = 6500ms}, ill;
+  Duration thawed{};        // the last time
   Duration awake_since{};   // no freeze, no stall since then
   Duration steady_since{};  // no freeze, no stall, no refusal since then
   Duration lied_until = -1h, forgot_at = -1h;
