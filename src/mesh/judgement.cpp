@@ -262,7 +262,9 @@ Testimony Judgement::asked(Instant now, const Question& question) {
   // A question that was overtaken on its way says nothing any more.
   bool overtaken = known != kept_.claims.end() && known->round > question.round &&
                    now - known->at < 2 * limits_.sight_fresh;
-  if (!overtaken) {
+  // What it has forgotten may go on all the same: the treatment does not end with its healer's memory.
+  bool forgotten = !question.claim && !question.remembers;
+  if (!overtaken && !forgotten) {
     if (known != kept_.claims.end()) kept_.claims.erase(known);
     // From members about members only: what others can make us remember is bounded.
     if (question.claim && find(question.asker) != nullptr &&

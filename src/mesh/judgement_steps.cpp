@@ -143,8 +143,12 @@ void Judgement::ask(Instant now, Peer& p, Decisions& out) {
   bool reaches = p.view.probed && p.view.probed->fresh(now, limits_.sight_fresh) && p.view.probed->what.ssh;
   bool able = trusts_itself(now) && limits_.profile != Profile::observe_only &&
               (reaches || p.trouble == Trouble::unreachable);
-  question.question = {
-      .asker = self_, .patient = p.name, .round = p.round, .claim = p.stage >= Stage::claiming, .able = able};
+  question.question = {.asker = self_,
+                       .patient = p.name,
+                       .round = p.round,
+                       .claim = p.stage >= Stage::claiming,
+                       .able = able,
+                       .remembers = !memory_whole_at_};
   for (const auto& t : kept_.treatments)
     if (t.what.healer == self_ && t.what.patient == p.name) {
       question.question.treated = t.what;

@@ -259,7 +259,9 @@ bool Judgement::another_heals(Instant now, const Peer& p) const {
     if (c.patient != p.name || c.healer == self_) continue;
     const auto* healer = find(c.healer);
     // One that does not answer itself may be gone; on a patient that is reached, the lease tells.
-    bool answers = healer != nullptr && fresh(now, p, index(*healer)) != nullptr;
+    // Nor does one that has lost its memory know what it claimed.
+    const auto* said = healer == nullptr ? nullptr : fresh(now, p, index(*healer));
+    bool answers = said != nullptr && said->remembers;
     if (!answers && p.trouble != Trouble::unreachable && c.age > limits_.lease_term + limits_.takeover)
       continue;
     if (p.stage < Stage::claiming) return true;

@@ -128,7 +128,7 @@ bool shorten(Testimony& t) {
 std::string to_bytes(const Question& q) {
   Json treated = Json::array();
   if (q.treated) treated.push_back(packed(*q.treated));
-  return pack(Json::array({kVersion, q.asker, q.patient, q.round, q.claim, q.able, treated}));
+  return pack(Json::array({kVersion, q.asker, q.patient, q.round, q.claim, q.able, q.remembers, treated}));
 }
 
 Result<Question> parse_question(std::string_view bytes) {
@@ -141,6 +141,7 @@ Result<Question> parse_question(std::string_view bytes) {
   out.round = f.number();
   out.claim = f.flag();
   out.able = f.flag();
+  out.remembers = f.flag();
   const auto& treated = f.list();
   if (!treated.empty()) out.treated = treatment_of(treated.front());
   if (!f.good() || treated.size() > 1 || treated.size() != (out.treated ? 1U : 0U))

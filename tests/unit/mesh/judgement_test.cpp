@@ -208,6 +208,20 @@ TEST(Judgement, WhoHearsThatAClaimIsOverHearsWhatCameOfIt) {
   EXPECT_EQ(asked->question.treated->healer, "n0");
 }
 
+TEST(Judgement, WhoHasForgottenItsClaimDoesNotWithdrawIt) {
+  Bench bench(3);
+  Question question{.asker = "n1", .patient = "n2", .round = 1, .claim = true};
+  bench.judgement->asked(bench.now, question);
+  question.round = 2;
+  question.claim = question.remembers = false;
+  bench.judgement->asked(bench.now, question);
+  EXPECT_EQ(bench.judgement->kept().claims.size(), 1U);
+  question.round = 3;
+  question.remembers = true;
+  bench.judgement->asked(bench.now, question);
+  EXPECT_TRUE(bench.judgement->kept().claims.empty());
+}
+
 TEST(Judgement, WhatPeopleWereToldOfEndsAlsoAfterARestart) {
   Bench bench(2, {}, true, true);
   bench.fell("n1", kNothing);

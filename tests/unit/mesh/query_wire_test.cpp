@@ -26,6 +26,7 @@ Testimony a_testimony() {
 TEST(QueryWire, AQuestionComesBackAsItWas) {
   Question question{.asker = "alpha", .patient = "beta", .round = 7, .claim = true, .able = false};
   EXPECT_EQ(parse_question(to_bytes(question)).value(), question);
+  question.remembers = false;
   question.treated = {
       .patient = "beta", .healer = "alpha", .number = 9, .age = 90s, .over = true, .helped = true};
   EXPECT_EQ(parse_question(to_bytes(question)).value(), question);
