@@ -75,7 +75,7 @@ struct Question {
   std::string patient;
   std::uint64_t round = 0;
   bool claim = false;
-  bool able = false;  // the asker could heal it: those after it in the order need not ask, too
+  bool able = false;      // the asker could heal it: those after it in the order need not ask, too
   bool remembers = true;  // false: it began lately without its memory, and may have a claim that it forgot
   /// The asker's own last one of that patient: who hears that a claim is withdrawn hears what came of it.
   std::optional<Treatment> treated = {};
