@@ -47,12 +47,15 @@ void Echo::call() {
   if (!is_dumb(now, called_, heard_, helped_)) return;
   helped_ = now;
   log::warn("mesh.heartbeat", "this node does not answer heartbeats itself: who should is started again");
+  start_again();
+}
+
+void Echo::start_again() {
   asio::co_spawn(
       machine_.executor(),
       [](Machine& machine) -> asio::awaitable<void> {
         auto services = machine.services(std::nullopt);
         if (!services) co_return;
-        // One that a person stopped stays so.
         auto back = co_await heartbeat::restart(**services);
         if (!back) log::warn("mesh.heartbeat", back.error().text());
       }(machine_),

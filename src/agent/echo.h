@@ -18,6 +18,8 @@ class Echo {
   void use_keys(heartbeat::Keys keys) { pulse_.use_keys(std::move(keys)); }
   /// Once a second.
   void call();
+  /// Who answers is started again, unless a person stopped it.
+  void start_again();
 
  private:
   Machine& machine_;

@@ -102,7 +102,9 @@ BotLease::Other Leases::look_at(const std::string& node, const std::string& prim
   return out;
 }
 
+/// Matters only to whoever has promised something for the time alone.
 void Leases::watch_touch(Instant now, const mesh::Judgement& judgement) {
+  if (!promises_) return;
   std::size_t watched = 1, reached = 1, members = 1, alive = 1;
   for (const auto& node : mesh_.nodes) {
     const auto* view = node.name == mesh_.node ? nullptr : judgement.view(node.name);
@@ -117,7 +119,6 @@ void Leases::watch_touch(Instant now, const mesh::Judgement& judgement) {
     reached += mesh::reached(*view, now, limits_) ? 1U : 0U;
   }
   touch_.saw(now, !said_.empty() && 2 * reached > watched && (watched == members || 2 * alive > members));
-  if (!promises_) return;
   auto text = fmt::format("{}\n", touch_.last()->since_boot.count());
   if (auto kept = write_file_atomic(touch_file(), text); !kept) log::warn("mesh.bot", kept.error().text());
 }

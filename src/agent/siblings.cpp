@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "mesh/found.h"
 #include "mesh/heartbeat_keys.h"
-#include "mesh/heartbeat_unit.h"
 #include "mesh/kept_file.h"
 #include "mesh/word_file.h"
 
@@ -210,12 +209,7 @@ void Siblings::renew_keys() {
   pulse_.use_keys(std::move(fresh->keys));
   if (!fresh->changed) return;
   log::info("mesh.heartbeat", "the mesh key has changed: who answers heartbeats is started again");
-  spawn([](Machine& machine) -> asio::awaitable<void> {
-    auto services = machine.services(std::nullopt);
-    if (!services) co_return;
-    auto back = co_await heartbeat::restart(**services);
-    if (!back) log::warn("mesh.heartbeat", back.error().text());
-  }(machine_));
+  echo_.start_again();
 }
 
 void Siblings::carry_out(Decision decision) {
