@@ -159,12 +159,37 @@ asio::awaitable<Result<Duration>> touch(Endpoint to, Duration limit) {
   co_return Duration(SteadyClock::now() - begun);
 }
 
+asio::awaitable<Result<std::string>> hear_line(Endpoint to, Duration limit) {
+  constexpr std::size_t kLongest = 255;  // of SSH: RFC 4253, 4.2
+  to.tls = Endpoint::Tls::none;
+  auto executor = co_await asio::this_coro::executor;
+  auto wire = std::make_shared<Wire>(executor);
+  auto connected = co_await wire->connect(to, limit);
+  if (!connected) co_return fail(std::move(connected).error());
+  std::string line;
+  auto end = std::string::npos;
+  while (end == std::string::npos && line.size() < kLongest) {
+    auto got = co_await wire->read();
+    if (got.error) co_return fail(exchange_error(to, got.error, wire->expired(), !line.empty(), limit));
+    if (got.end) co_return fail(cut_error(to, !line.empty()));
+    line += got.bytes;
+    end = line.find('\n');
+  }
+  wire->close();
+  line.resize(std::min({line.size(), end, kLongest}));
+  if (line.ends_with('\r')) line.pop_back();
+  co_return line;
+}
+
 class RealNet final : public Net {
  public:
   asio::awaitable<Result<Duration>> connect(Endpoint to, Duration limit) override {
     return touch(std::move(to), limit);
   }
   asio::awaitable<Result<HttpAnswer>> http(HttpRequest request) override { return ask(std::move(request)); }
+  asio::awaitable<Result<std::string>> first_line(Endpoint to, Duration limit) override {
+    return hear_line(std::move(to), limit);
+  }
   asio::awaitable<Result<HttpAnswer>> websocket_greeting(Endpoint to, std::string target,
                                                          Duration limit) override {
     return greeting(std::move(to), std::move(target), limit);

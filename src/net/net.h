@@ -56,6 +56,9 @@ class Net {
   /// Connects (without TLS) and closes: how long it took.
   virtual boost::asio::awaitable<Result<Duration>> connect(Endpoint to, Duration limit) = 0;
   virtual boost::asio::awaitable<Result<HttpAnswer>> http(HttpRequest request) = 0;
+  /// Connects (without TLS), says nothing, and gives the first line that the server says, without its end, or
+  /// its first 255 bytes.
+  virtual boost::asio::awaitable<Result<std::string>> first_line(Endpoint to, Duration limit) = 0;
   /// WebSocket upgrade on `target`, then the first text message the server sends, at most 64 KiB.
   virtual boost::asio::awaitable<Result<HttpAnswer>> websocket_greeting(Endpoint to, std::string target,
                                                                         Duration limit) = 0;

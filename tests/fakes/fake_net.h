@@ -17,6 +17,7 @@ class FakeNet final : public Net {
   std::map<std::string, Result<HttpAnswer>> answers;
   std::optional<Result<HttpAnswer>> greeting;
   std::optional<Result<Duration>> connects;
+  std::optional<std::string> line;
   // What was asked, in order: "connect", "GET /healthz", "websocket /".
   std::vector<std::string> asked;
   std::vector<HttpRequest> requests;
@@ -47,6 +48,12 @@ class FakeNet final : public Net {
     asked.emplace_back("connect");
     endpoints.push_back(to);
     if (connects) co_return *connects;
+    co_return fail(refused(to));
+  }
+  boost::asio::awaitable<Result<std::string>> first_line(Endpoint to, Duration) override {
+    asked.emplace_back("first line");
+    endpoints.push_back(to);
+    if (line) co_return *line;
     co_return fail(refused(to));
   }
   boost::asio::awaitable<Result<HttpAnswer>> http(HttpRequest request) override {

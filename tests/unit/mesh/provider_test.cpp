@@ -198,6 +198,9 @@ class Stubborn final : public Net {
  public:
   explicit Stubborn(bool can_start) : can_start_(can_start) {}
   boost::asio::awaitable<Result<Duration>> connect(Endpoint, Duration) override { co_return Duration{}; }
+  boost::asio::awaitable<Result<std::string>> first_line(Endpoint, Duration) override {
+    co_return std::string();
+  }
   boost::asio::awaitable<Result<HttpAnswer>> websocket_greeting(Endpoint, std::string, Duration) override {
     co_return HttpAnswer{};
   }
