@@ -141,10 +141,8 @@ void Siblings::tick() {
   renew_keys();
   judgement_.pause(word.paused);
   judgement_.own_network(pulse_.network());
-  auto watched = judgement_.watches(now());
-  for (auto& node : leases_.nodes())
-    if (std::ranges::find(watched, node) == watched.end()) watched.push_back(std::move(node));
-  pulse_.beat(watched);
+  judgement_.care_for(now(), leases_.nodes());
+  pulse_.beat(judgement_.watches(now()));
   echo_.call();
   if (now() - doors_at_ >= kDoorsEvery) {
     doors_at_ = now();
@@ -221,6 +219,8 @@ void Siblings::carry_out(Decision decision) {
     case Act::probe:
       spawn(look(decision.peer));
       return spawn(ask_outside(decision.peer));
+    case Act::knock:
+      return spawn(knock(decision.peer));
     case Act::ask_lease:
       log::info("mesh.judges", sentence(decision), {{"node", decision.peer}});
       return spawn(take_lease(std::move(decision)));
@@ -250,6 +250,19 @@ asio::awaitable<void> Siblings::look(std::string peer) {
   if (alive.expired() || answered) co_return;
   of.said = fmt::format("{} does not answer over SSH within {}", peer, duration_text(kLookCounts));
   judgement_.probed(peer, asked, {.ssh = false, .found = {}});
+  poke();
+}
+
+/// As long as somebody greets there, its machine runs and the way to it is open.
+asio::awaitable<void> Siblings::knock(std::string peer) {
+  auto node = std::ranges::find(mesh_.nodes, peer, &NodeSpec::name);
+  if (node == mesh_.nodes.end()) co_return;
+  std::weak_ptr<int> alive = alive_;
+  auto asked = now();
+  Endpoint to{.host = node->address, .port = node->ssh_port, .unix_path = {}};
+  auto greeting = co_await machine_.net().first_line(std::move(to), kLookCounts);
+  if (alive.expired()) co_return;
+  judgement_.knocked(peer, asked, greeting && greeting->starts_with("SSH-"));
   poke();
 }
 

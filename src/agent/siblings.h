@@ -82,6 +82,7 @@ class Siblings {
   void renew_keys();
   void carry_out(mesh::Decision decision);
   boost::asio::awaitable<void> look(std::string peer);
+  boost::asio::awaitable<void> knock(std::string peer);
   boost::asio::awaitable<bool> look_through(std::string peer, Instant asked);
   boost::asio::awaitable<void> ask_outside(std::string peer);
   boost::asio::awaitable<void> take_lease(mesh::Decision decision);

@@ -36,6 +36,8 @@ std::string_view text(Decision::Act act) {
       return "ask";
     case Decision::Act::probe:
       return "probe";
+    case Decision::Act::knock:
+      return "knock";
     case Decision::Act::ask_lease:
       return "ask_lease";
     case Decision::Act::treat:
@@ -75,6 +77,8 @@ std::string sentence(const Decision& d) {
       return fmt::format("asks {} about {}", d.witnesses.size() == 1 ? "a witness" : "witnesses", who);
     case Decision::Act::probe:
       return fmt::format("looks at {}", who);
+    case Decision::Act::knock:
+      return fmt::format("knocks at {}", who);
     case Decision::Act::ask_lease:
       return fmt::format("asks for the lease on {}", who);
     case Decision::Act::treat:
@@ -151,7 +155,7 @@ void Judgement::roster(Instant now, const std::vector<std::pair<std::string, Gos
     for (auto& p : peers_) p.said.clear();  // indexes may have moved
   recount();
   for (auto& p : peers_)
-    if (!p.watched && !p.curious_until) p.view.since = now;
+    if (!looked_at(now, p)) p.view.since = now;
 }
 
 /// Who watches whom, among those that the roster does not call gone. Whoever comes behind a whole panel need
@@ -186,6 +190,12 @@ void Judgement::probed(std::string_view peer, Instant asked, const Probe& probe)
   note_pause(*p);
 }
 
+void Judgement::knocked(std::string_view peer, Instant asked, bool ssh) {
+  auto* p = find(peer);
+  if (p == nullptr || (p->view.knocked && p->view.knocked->asked > asked)) return;
+  p->view.knocked = {asked, ssh};
+}
+
 /// Kept, because a peer that is not reached any more cannot say it again, and we may have begun anew
 /// meanwhile. Only what we heard ourselves: what a witness says counts as long as it says it.
 void Judgement::note_pause(const Peer& p) {
@@ -207,6 +217,23 @@ void Judgement::outside(std::string_view peer, Instant asked, Outside says) {
   auto* p = find(peer);
   if (p == nullptr || (p->view.outside && p->view.outside->asked > asked)) return;
   p->view.outside = {asked, says};
+}
+
+void Judgement::wrote(std::string_view peer, Instant written, bool paused) {
+  auto* p = find(peer);
+  if (p == nullptr || paused == last_said_paused(*p) || written <= last_own_word(p->view)) return;
+  if (paused)
+    kept_.paused.push_back(p->name);
+  else
+    std::erase(kept_.paused, p->name);
+}
+
+void Judgement::care_for(Instant now, const std::vector<std::string>& peers) {
+  for (auto& p : peers_) {
+    bool cared_for = std::ranges::find(peers, p.name) != peers.end();
+    if (cared_for && !looked_at(now, p)) p.view.since = now;
+    p.cared_for = cared_for;
+  }
 }
 
 void Judgement::testified(const Testimony& testimony) {
@@ -287,7 +314,7 @@ Testimony Judgement::asked(Instant now, const Question& question) {
   }
   auto* p = find(question.patient);
   if (p == nullptr) return out;
-  if (!p->watched && (!p->curious_until || now > *p->curious_until)) p->view.since = now;
+  if (!looked_at(now, *p)) p->view.since = now;
   p->curious_until = now + 5 * limits_.ask_every;
   if (question.able && weight(p->name, question.asker) > weight(p->name, self_))
     p->led_until = now + 2 * limits_.sight_fresh;
@@ -340,7 +367,8 @@ void Judgement::treated(Instant now, std::string_view patient, std::uint64_t tic
 }
 
 bool Judgement::looked_at(Instant now, const Peer& p) const {
-  return p.watched || (p.curious_until && now <= *p.curious_until) || p.stage != Stage::idle || told(p.name);
+  return p.watched || p.cared_for || (p.curious_until && now <= *p.curious_until) || p.stage != Stage::idle ||
+         told(p.name);
 }
 
 std::vector<std::string> Judgement::watches(Instant now) const {

@@ -60,6 +60,7 @@ struct Decision {
     nothing,    // for the record: why not, each time that changes
     ask,        // put `question` to each of `witnesses`
     probe,      // TCP to SSH and, if it speaks, `meshops remote probe`
+    knock,      // TCP to SSH and its first line, no more
     ask_lease,  // on the patient, or in the object store when nobody reaches it
     treat,      // with `order` under `fence`; answer with treated() or lease_lost()
     release,    // the lease of `ticket`, granted or not
@@ -102,9 +103,15 @@ class Judgement {
   void roster(Instant now, const std::vector<std::pair<std::string, Gossip>>& members);
   void heard(std::string_view peer, Instant asked, const Word& word);
   void probed(std::string_view peer, Instant asked, const Probe& probe);
+  void knocked(std::string_view peer, Instant asked, bool ssh);
   void outside(std::string_view peer, Instant asked, Outside says);
+  /// What the peer's own heartbeat outside, written then, says of a person's pause.
+  void wrote(std::string_view peer, Instant written, bool paused);
   void testified(const Testimony& testimony);
   void own_network(bool good) { network_good_ = good; }
+  /// Whatever becomes of these peers is asked about at once, however far back in the order of their healers
+  /// we are: a gateway of ours stands by for one of theirs.
+  void care_for(Instant now, const std::vector<std::string>& peers);
   void pause(bool on) { paused_ = on; }
   /// `history`: the treatments of the last hour that the patient itself knows.
   void lease_granted(Instant now, std::string_view patient, std::uint64_t ticket, std::uint64_t fence,
@@ -140,10 +147,12 @@ class Judgement {
   struct Peer {
     std::string name;
     PeerView view;
-    bool watched = false;   // by the hash, as long as the roster is as it is
+    bool watched = false;  // by the hash, as long as the roster is as it is
+    bool cared_for = false;
     std::size_t place = 0;  // ours in the order of its healers alive, up to a panel
     std::optional<Instant> curious_until;
-    std::optional<Instant> led_until;  // somebody who comes before us, and is able, is at it
+    std::optional<Instant> led_until;     // somebody who comes before us, and is able, is at it
+    std::optional<Instant> needed_until;  // its word about another is awaited by us
     Trouble trouble = Trouble::none;
     Instant since{};        // of that trouble
     bool seen_now = false;  // false: it was so, and the last look is too old to say that it still is
@@ -208,6 +217,8 @@ class Judgement {
 
   // The steps.
   bool looked_at(Instant now, const Peer& p) const;
+  enum class Look { none, knock, over_ssh };
+  Look look_due(Instant now, const Peer& p) const;
   void look(Instant now, Peer& p);
   void credit(Instant now, const Peer& p);
   void seat(Peer& p);

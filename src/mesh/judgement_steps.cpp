@@ -30,6 +30,7 @@ void Judgement::wake(Instant now) {
     p.since = now;  // it may have been well meanwhile: its own side gets its time anew
     p.refused_since.reset();
     p.view.probed.reset();
+    p.view.knocked.reset();
     for (auto& said : p.said) said.reset();
   }
 }
@@ -128,14 +129,33 @@ void Judgement::step(Instant now, Peer& p, Decisions& out) {
   }
 }
 
+/// Its first healers look at it over SSH. Who comes far behind them listens, and knocks if there is nothing
+/// to hear: forty logins in two seconds would be the end of a machine in trouble.
+Judgement::Look Judgement::look_due(Instant now, const Peer& p) const {
+  bool in_trouble = p.trouble != Trouble::none;
+  if (p.place < limits_.lookers || p.cared_for || p.stage != Stage::idle) return Look::over_ssh;
+  if (in_trouble && may_ask(now, p)) return Look::over_ssh;
+  bool heard = p.view.heard && p.view.heard->fresh(now, limits_.suspect_after);
+  bool needed = p.needed_until && now <= *p.needed_until;
+  if (heard && (!needed || well(p.view.heard->what, limits_))) return Look::none;
+  // Is it only its agent that does not answer our questions?
+  if (needed && (heard || answers_ssh(p.view, now, limits_).value_or(false))) return Look::over_ssh;
+  return in_trouble ? Look::knock : Look::none;
+}
+
 void Judgement::probe(Instant now, Peer& p, Decisions& out) {
   if (p.last_probed && now - *p.last_probed < limits_.ask_every) return;
+  auto look = look_due(now, p);
+  if (look == Look::none) return;
   p.last_probed = now;
-  out.push_back({.act = Act::probe, .peer = p.name, .reason = Reason::suspects, .trouble = p.trouble});
+  auto act = look == Look::knock ? Act::knock : Act::probe;
+  out.push_back({.act = act, .peer = p.name, .reason = Reason::suspects, .trouble = p.trouble});
 }
 
 void Judgement::ask(Instant now, Peer& p, Decisions& out) {
   seat(p);
+  // Before they could answer once, their silence says nothing of them.
+  bool first = !p.last_asked || now - *p.last_asked > limits_.sight_fresh;
   p.last_asked = now;
   ++p.round;
   p.asked[p.round % p.asked.size()] = now;
@@ -157,10 +177,10 @@ void Judgement::ask(Instant now, Peer& p, Decisions& out) {
   for (auto i : p.panel) {
     auto& witness = peers_[i];
     question.witnesses.push_back(witness.name);
-    if (witness.watched || i == index(p) || fresh(now, p, i) != nullptr) continue;
+    if (witness.watched || i == index(p) || fresh(now, p, i) != nullptr || first) continue;
     // Is it its agent, or the network between us? Then we must look ourselves.
-    if (!witness.curious_until || now > *witness.curious_until) witness.view.since = now;
-    witness.curious_until = now + 2 * limits_.sight_fresh;
+    if (!looked_at(now, witness)) witness.view.since = now;
+    witness.curious_until = witness.needed_until = now + 2 * limits_.sight_fresh;
   }
   out.push_back(std::move(question));
   for (auto i : p.panel)
@@ -303,6 +323,7 @@ void Judgement::end(Instant now, Peer& p, Reason why, Duration rest) {
   p.last_probed.reset();
   // What was seen before the treatment says nothing about after it.
   p.view.probed.reset();
+  p.view.knocked.reset();
   drop_own_claim(p);
 }
 

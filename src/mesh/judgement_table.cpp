@@ -102,7 +102,7 @@ const Testimony* Judgement::fresh(Instant now, const Peer& p, std::size_t witnes
 
 /// Its watchers ask at once. The others only if none of those is able to heal it, one after the other.
 bool Judgement::may_ask(Instant now, const Peer& p) const {
-  if (p.place < limits_.watchers) return true;
+  if (p.place < limits_.watchers || p.cared_for) return true;
   if (p.led_until && now <= *p.led_until) return false;
   return now >= p.since + limits_.takeover * static_cast<int>(p.place - limits_.watchers + 1);
 }

@@ -35,6 +35,7 @@ constexpr Row kTable[] = {
      "the same, where that agent's process has ended: none has followed"},
     {"ask_every", &MeshLimits::ask_every, "witnesses are asked and the patient is probed, this often"},
     {"panel", &MeshLimits::panel, "witnesses at most, the patient's watchers first"},
+    {"lookers", &MeshLimits::lookers, "of them look at it over SSH; who comes behind them only listens"},
     {"sight_fresh", &MeshLimits::sight_fresh, "an answer counts until its question is this old"},
     {"stall", &MeshLimits::stall, "a node whose own ticks were further apart knows nothing any more"},
     {"settle", &MeshLimits::settle, "and looks for this long before it believes itself again"},

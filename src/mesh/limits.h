@@ -14,6 +14,7 @@ struct MeshLimits {
   Profile profile = Profile::normal;
   unsigned watchers = 3;
   unsigned panel = 63;
+  unsigned lookers = 7;
   unsigned share = 3;
   unsigned per_hour = 3;
   Duration heartbeat = std::chrono::seconds(1);

@@ -1,5 +1,7 @@
 #include "mesh/view.h"
 
+#include <algorithm>
+
 namespace meshops::mesh {
 
 std::string_view text(Gateways gateways) {
@@ -89,6 +91,9 @@ const Word* fresh_word(const PeerView& view, Instant now, const MeshLimits& limi
 const Probe* fresh_probe(const PeerView& view, Instant now, const MeshLimits& limits) {
   return view.probed && view.probed->fresh(now, limits.sight_fresh) ? &view.probed->what : nullptr;
 }
+bool knock_counts(const PeerView& view, Instant now, const MeshLimits& limits) {
+  return view.knocked && view.knocked->fresh(now, limits.sight_fresh);
+}
 /// What was found on it, if that is newer than what it said; and a word is as old as the agent's own part in
 /// it.
 const Found* newest_is_found(const PeerView& view) {
@@ -118,9 +123,11 @@ Trouble trouble_of(const PeerView& view, Instant now, const MeshLimits& limits) 
   if (word != nullptr && has_agent(*word, limits))
     return is_ill(word->gateways) ? Trouble::gateways_ill : Trouble::none;
   if (word == nullptr && now - view.since <= limits.suspect_after) return Trouble::none;
+  auto ssh = answers_ssh(view, now, limits);
+  if (!ssh) return Trouble::silent;
+  if (!*ssh) return word != nullptr ? Trouble::silent : Trouble::unreachable;
   const auto* probe = fresh_probe(view, now, limits);
-  if (probe == nullptr) return Trouble::silent;
-  if (!probe->ssh) return word != nullptr ? Trouble::silent : Trouble::unreachable;
+  if (probe == nullptr || !probe->ssh) return Trouble::silent;
   if (!probe->found) return Trouble::unusable;
   if (!probe->found->agent_runs) return Trouble::agent_dead;
   return is_ill(probe->found->gateways) ? Trouble::gateways_ill : Trouble::mute;
@@ -131,7 +138,9 @@ Sees sees(const PeerView& view, Instant now, const MeshLimits& limits) {
     case Trouble::none:
       return fresh_word(view, now, limits) != nullptr ? Sees::well : Sees::nothing_yet;
     case Trouble::silent:
-      return Sees::nothing_yet;
+      return fresh_word(view, now, limits) != nullptr || answers_ssh(view, now, limits).value_or(false)
+                 ? Sees::trouble
+                 : Sees::nothing_yet;
     case Trouble::unreachable:
       return Sees::nobody;
     case Trouble::mute:
@@ -144,10 +153,17 @@ Sees sees(const PeerView& view, Instant now, const MeshLimits& limits) {
   return Sees::nothing_yet;
 }
 
+std::optional<bool> answers_ssh(const PeerView& view, Instant now, const MeshLimits& limits) {
+  const auto* probe = fresh_probe(view, now, limits);
+  bool knock = knock_counts(view, now, limits);
+  if (knock && (probe == nullptr || view.knocked->asked > view.probed->asked)) return view.knocked->what;
+  if (probe == nullptr) return std::nullopt;
+  return probe->ssh;
+}
+
 bool reached(const PeerView& view, Instant now, const MeshLimits& limits) {
   if (view.heard && view.heard->fresh(now, limits.sight_fresh)) return true;
-  const auto* probe = fresh_probe(view, now, limits);
-  return probe != nullptr && probe->ssh;
+  return answers_ssh(view, now, limits).value_or(false);
 }
 
 Gateways gateways_of(const PeerView& view) {
@@ -164,6 +180,13 @@ void hear(PeerView& view, Instant asked, const Word& word) {
     view.gone_since.reset();
   else if (!view.gone_since || asked - word.agent_age > *view.gone_since)  // another one came, and went
     view.gone_since = asked;
+}
+Instant last_own_word(const PeerView& view) {
+  Instant last{};
+  if (view.heard) last = view.heard->asked - view.heard->what.agent_age;
+  if (view.probed && (view.probed->what.found || view.probed->what.paused))
+    last = std::max(last, view.probed->asked);
+  return last;
 }
 bool speaks_for_itself(const PeerView& view, const MeshLimits& limits) {
   if (newest_found_pause(view)) return true;

@@ -22,9 +22,12 @@ void World::tick(Machine& m, unsigned life) {
   m.last_tick = now_;
   own_healing(m);
   gossip(m);
+  if (night_.cares) m.judge->care_for(local(m), {machines_[(m.id + 1) % n_].name});
   for (const auto& name : m.judge->watches(local(m))) heartbeat(m, named(name));
   if (night_.outside && now_ - last_outside_ >= 5s) {
     last_outside_ = now_;
+    for (auto& writer : machines_)
+      if (writer.agent && world_of(writer)) writer.wrote_at = now_, writer.wrote_paused = writer.paused > 0;
     for (auto& asker : machines_)
       if (asker.agent && asker.moves()) ask_outside(asker);
   }
@@ -120,6 +123,11 @@ void World::ask_outside(Machine& m) {
   for (const auto& peer : machines_) {
     if (peer.id == m.id || touch_[pair(m.id, peer.id)] != 0) continue;
     bool writes = world_of(peer) && peer.agent;
+    if (world_of(m) && peer.wrote_at > Duration{}) {
+      auto written = local(m) - (now_ - peer.wrote_at);
+      m.judge->wrote(peer.name, written, peer.wrote_paused);
+      learn_pause(m, peer, written, peer.wrote_paused);
+    }
     m.judge->outside(peer.name, local(m),
                      !world_of(m) ? Outside::cannot_tell
                      : writes     ? Outside::sees_it
@@ -128,7 +136,7 @@ void World::ask_outside(Machine& m) {
 }
 
 void World::carry_out(Machine& m, const Decision& d) {
-  if (d.act != Act::probe && (d.act != Act::ask)) say(m.name, sentence(d));
+  if (d.act != Act::probe && d.act != Act::knock && d.act != Act::ask) say(m.name, sentence(d));
   switch (d.act) {
     case Act::nothing:
     case Act::recovered:
@@ -142,6 +150,8 @@ void World::carry_out(Machine& m, const Decision& d) {
       return;
     case Act::probe:
       return probe(m, named(d.peer));
+    case Act::knock:
+      return knock(m, named(d.peer));
     case Act::ask_lease:
       return ask_lease(m, named(d.peer), d);
     case Act::release:
@@ -184,11 +194,23 @@ void World::lie(Testimony& said) {
     for (const auto& m : machines_) said.in_trouble.push_back(m.name);
 }
 
+Duration World::answers_ssh_within(const Machine& m, const Machine& peer) {
+  bool both = passes(m.id, peer.id) && passes(peer.id, m.id);
+  return both && peer.moves() ? tcp_delay() + 30ms : Duration(2s);
+}
+
+void World::knock(Machine& m, Machine& peer) {
+  auto asked = local(m);
+  in(answers_ssh_within(m, peer), [this, &m, &peer, asked, life = m.life] {
+    if (!m.agent || m.life != life || !m.moves()) return;
+    m.judge->knocked(peer.name, asked, touches(m.id, peer.id));
+    poke(m);
+  });
+}
+
 void World::probe(Machine& m, Machine& peer) {
   auto asked = local(m);
-  bool both = passes(m.id, peer.id) && passes(peer.id, m.id);
-  auto wait = both && peer.moves() ? tcp_delay() + 30ms : Duration(2s);
-  in(wait, [this, &m, &peer, asked, life = m.life] {
+  in(answers_ssh_within(m, peer), [this, &m, &peer, asked, life = m.life] {
     if (!m.agent || m.life != life || !m.moves()) return;
     Probe found{.ssh = touches(m.id, peer.id), .found = {}};
     if (found.ssh && peer.refused == 0 && !peer.broken)

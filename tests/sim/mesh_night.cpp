@@ -135,6 +135,8 @@ Night night_of(std::uint64_t seed, const std::vector<Kind>& of, unsigned nodes) 
   night.can_reset = upto(2) == 0;
   night.has_store = upto(3) == 0;
   night.outside = upto(2) == 0;
+  if (seed % 3 == 1) night.lookers = 3;
+  night.cares = seed % 8 == 3;
   night.skip_quiet = seed % 64 != 63 || night.nodes > 9;
   const auto& kinds = of.empty() ? kAll : of;
   auto count = 3 + upto(10);

@@ -56,6 +56,8 @@ struct Night {
   bool can_reset = false;
   bool has_store = false;
   bool outside = false;    // the object store's heartbeats are asked
+  unsigned lookers = 7;    // few, so that small meshes have witnesses that only listen
+  bool cares = false;      // each node for the one after it, whoever heals that
   bool skip_quiet = true;  // hours in which nothing happens are not played second by second
   Duration length = std::chrono::hours(12);
   std::vector<Fault> faults;

@@ -15,6 +15,7 @@ bool Outcome::breaks(const std::string& promise) const {
 World::World(const Night& night, Guards guards, bool traced)
     : night_(night), guards_(guards), traced_(traced), n_(night.nodes), random_(night.seed + 77) {
   limits_ = MeshLimits::of(night.profile);
+  limits_.lookers = night.lookers;
   up_.assign(n_ * n_, 1);
   beats_.assign(n_ * n_, 1);
   touch_.assign(n_ * n_, 1);
@@ -120,9 +121,10 @@ Outcome play(const Night& night, Guards guards, bool traced) { return World(nigh
 
 std::string story(const Night& night, Guards guards, const std::string& promise) {
   auto small = shrunk(night, [&](const Night& fewer) { return play(fewer, guards).breaks(promise); });
-  auto out =
-      fmt::format("seed {}, {} nodes{}{}{}: {}\n", small.seed, small.nodes, small.can_reset ? ", reset" : "",
-                  small.has_store ? ", store" : "", small.outside ? ", outside witness" : "", promise);
+  auto out = fmt::format("seed {}, {} nodes{}{}{}{}{}: {}\n", small.seed, small.nodes,
+                         small.can_reset ? ", reset" : "", small.has_store ? ", store" : "",
+                         small.outside ? ", outside witness" : "", small.lookers < 7 ? ", few lookers" : "",
+                         small.cares ? ", cares" : "", promise);
   auto outcome = play(small, guards, true);
   return out + outcome.trace;
 }

@@ -71,6 +71,8 @@ struct Machine {
   Duration steady_since{};  // no freeze, no stall, no refusal since then
   Duration lied_until = -1h, forgot_at = -1h;
   std::vector<unsigned> membership;               // of each peer, as it knows it: odd is gone
+  Duration wrote_at{};  // its heartbeat outside
+  bool wrote_paused = false;
   std::vector<char> heard_paused;                 // of each peer: its last word to this node's agent
   std::vector<Instant> heard_at;                  // when that was asked for
   std::vector<char> knows_paused;                 // the same, as far as it is kept
@@ -174,6 +176,8 @@ class World {
   void carry_out(Machine& m, const Decision& d);
   void question(Machine& m, Machine& witness, const Question& q);
   void lie(Testimony& said);
+  Duration answers_ssh_within(const Machine& m, const Machine& peer);
+  void knock(Machine& m, Machine& peer);
   void probe(Machine& m, Machine& peer);
 
   // Leases and treatments.
