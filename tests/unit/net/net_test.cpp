@@ -128,6 +128,23 @@ TEST_F(NetTest, ANameWithoutAddressIsUnresolvedOrTimesOut) {
   EXPECT_TRUE(took.error().is("net.unresolved") || took.error().is("net.timed_out")) << took.error().text();
 }
 
+TEST_F(NetTest, HearsTheFirstLineOfAServerThatSpeaksFirst) {
+  ScriptedServer server(io, {.pieces = {"SSH-2.0-Open", "SSH_9.2\r\nand more"}, .read_head = false});
+  auto line = run(io, net->first_line(loopback(server.port()), 5s));
+  ASSERT_TRUE(line.has_value()) << line.error().text();
+  EXPECT_EQ(*line, "SSH-2.0-OpenSSH_9.2");
+
+  ScriptedServer endless(io, {.pieces = {std::string(5000, 'x')}, .read_head = false});
+  EXPECT_EQ(run(io, net->first_line(loopback(endless.port()), 5s)).value().size(), 255U);
+
+  ScriptedServer closes(io, {.pieces = {"SSH-2"}, .read_head = false});
+  EXPECT_EQ(run(io, net->first_line(loopback(closes.port()), 5s)).error().code(), "net.closed");
+
+  // A frozen machine's kernel still takes connections.
+  ScriptedServer frozen(io, {.pieces = {}, .hold_open = true, .read_head = false});
+  EXPECT_EQ(run(io, net->first_line(loopback(frozen.port()), 50ms)).error().code(), "net.timed_out");
+}
+
 TEST_F(NetTest, AMissingUnixSocketIsNoSocket) {
   auto took = run(io, net->connect({"", 0, "/nonexistent/agent.sock"}, 1s));
   ASSERT_FALSE(took.has_value());
