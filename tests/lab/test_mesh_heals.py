@@ -112,10 +112,12 @@ def test_a_one_way_link_heals_nobody(mesh):
     assert new(mesh) == []
 
 
-def test_loss_and_delay_heal_nobody(mesh):
+@pytest.mark.parametrize("shape", [{"loss": 30}, {"delay_ms": 500}, {"loss": 30, "delay_ms": 250}],
+                         ids=["loss", "delay", "both"])
+def test_loss_and_delay_heal_nobody(mesh, shape):
     links = [mesh.lab.link(a, b) for a, b in (("mh1", "mh2"), ("mh2", "mh3"), ("mh1", "mh3"))]
     for link in links:
-        link.shape(loss=30, delay_ms=250)
+        link.shape(**shape)
     try:
         wait_until("half a minute of it to pass", lambda started=mesh.node("mh1").sh("cut -d. -f1 /proc/uptime"):
                    int(mesh.node("mh1").sh("cut -d. -f1 /proc/uptime")) - int(started) > 30, 60, 1)
