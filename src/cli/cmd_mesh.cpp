@@ -13,6 +13,7 @@
 #include "mesh/heartbeat_keys.h"
 #include "mesh/heartbeat_unit.h"
 #include "mesh/roster.h"
+#include "mesh/serf_contacts.h"
 #include "mesh/serf_keys.h"
 #include "mesh/serf_setup.h"
 
@@ -70,7 +71,9 @@ asio::awaitable<Result<Joined>> become_member(const Mesh& mesh, serf::RpcTarget 
   auto client = co_await serf::Client::connect(rpc, kConnectLimit);
   if (!client) co_return fail(std::move(client).error());
   if (!first) {
-    auto joined = co_await (*client)->join(addresses);
+    auto net = real_net();
+    auto contacts = co_await serf::contacts_among(*net, addresses, kConnectLimit);
+    auto joined = co_await (*client)->join(contacts);
     if (!joined)
       co_return fail(
           error(SerfCode::absent, "no member of mesh {} was reached", mesh.name)
@@ -123,7 +126,7 @@ int init(const Globals& globals) {
 
 /// Names of nodes, or addresses, as Serf takes them; none: every other node.
 Result<std::vector<std::string>> addresses_of(const Mesh& mesh, const std::vector<std::string>& names) {
-  if (names.empty()) return serf::other_addresses(mesh);
+  if (names.empty()) return serf::addresses_in_order(mesh);
   std::vector<std::string> out;
   for (const auto& name : names) {
     auto node = std::ranges::find(mesh.nodes, name, &NodeSpec::name);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "mesh/serf_contacts.h"
 
 namespace meshops::serf {
 
@@ -110,13 +111,6 @@ std::string gossip_address(const Mesh& mesh, const NodeSpec& node) {
                                : fmt::format("{}:{}", node.address, mesh.gossip_port);
 }
 
-std::vector<std::string> other_addresses(const Mesh& mesh) {
-  std::vector<std::string> out;
-  for (const auto& node : mesh.nodes)
-    if (node.name != mesh.node) out.push_back(gossip_address(mesh, node));
-  return out;
-}
-
 Status can_gossip(const Mesh& mesh) {
   const auto* own = own_node(mesh);
   if (mesh.nodes.size() < 2 || own == nullptr)
@@ -135,6 +129,8 @@ Result<Secret> agent_config(const Mesh& mesh, const Secret& rpc_key, std::string
   CHECK_OK(can_gossip(mesh));
   const auto& own = *own_node(mesh);
   auto at = places(mesh);
+  auto contacts = addresses_in_order(mesh);
+  contacts.resize(std::min(contacts.size(), kContacts));
   Json json = {
       {"node_name", mesh.node},
       {"bind", fmt::format("{}:{}", is_ipv6(own.address) ? "[::]" : "0.0.0.0", mesh.gossip_port)},
@@ -146,7 +142,7 @@ Result<Secret> agent_config(const Mesh& mesh, const Secret& rpc_key, std::string
       {"snapshot_path", at.snapshot.string()},
       {"tags", own_tags(mesh, version)},
       // After a start, also of the whole machine, it finds the others without being told.
-      {"retry_join", other_addresses(mesh)},
+      {"retry_join", contacts},
       {"retry_interval", "30s"},
       {"rejoin_after_leave", false},
       // A stopped service is a node that is down; who leaves says so with `meshops mesh leave`.

@@ -50,8 +50,6 @@ std::map<std::string, std::string> own_tags(const Mesh& mesh, std::string_view v
 
 /// "10.0.0.2:7946", "[fd00::2]:7946": where a node's Serf listens.
 std::string gossip_address(const Mesh& mesh, const NodeSpec& node);
-/// Of every other node of the plan.
-std::vector<std::string> other_addresses(const Mesh& mesh);
 
 /// Whether a mesh can be made of this plan: at least two nodes, and this one with an address that the others
 /// can reach.
