@@ -9,29 +9,12 @@ using Act = BotLease::Verdict::Act;
 using Because = BotLease::Verdict::Because;
 
 std::optional<Polls> Keeper::polls() const {
-  bool ended = healer_.state() == heal::Ladder::State::told;
-  switch (supervision_.phase()) {
-    case Phase::unseen:
-      return std::nullopt;
-    case Phase::starting:
-    case Phase::ready:
-    case Phase::degraded:
-    case Phase::draining:
-    case Phase::suspect:
-    case Phase::ending:
-    case Phase::stopping:
-    case Phase::down:
-      return Polls::runs;
-    case Phase::stopped:
-      return Polls::kept_down;
-    case Phase::parked:
-      if (paused()) return Polls::kept_down;
-      return ended ? Polls::idle : Polls::wants;
-    case Phase::backing_off:
-    case Phase::standing_by:
-      return paused() ? Polls::kept_down : Polls::wants;
-  }
-  return std::nullopt;
+  auto phase = supervision_.phase();
+  if (phase == Phase::unseen) return std::nullopt;
+  if (has_process(phase)) return Polls::runs;
+  if (phase == Phase::stopped || paused()) return Polls::kept_down;
+  bool ended = phase == Phase::parked && healer_.state() == heal::Ladder::State::told;
+  return ended ? Polls::idle : Polls::wants;
 }
 
 Duration Keeper::ends_within() const {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/fnv.h"
 #include "base/text.h"
 
 namespace meshops::alert {
@@ -194,13 +195,6 @@ std::string mail_date(WallTime at) {
                      time.seconds().count());
 }
 
-/// FNV-1a, 64 bit: tells alerts apart, protects nothing.
-std::uint64_t fingerprint(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
-
 }  // namespace
 
 std::string mail_message(const Alert& raw, std::string_view from, const std::vector<std::string>& to) {
@@ -221,7 +215,8 @@ std::string mail_message(const Alert& raw, std::string_view from, const std::vec
     out += (i == 0 ? "To: " : " ") + printable(to[i]) + (i + 1 < to.size() ? ",\r\n" : "\r\n");
   header("Subject", header_text(fmt::format("[meshops] {}: {}", alert.node, alert.headline)));
   header("Date", mail_date(alert.at));
-  header("Message-ID", fmt::format("<{:016x}.meshops@{}>", fingerprint(to_json(alert)), printable(domain)));
+  header("Message-ID",
+         fmt::format("<{:016x}.meshops@{}>", Fnv().add(to_json(alert)).value(), printable(domain)));
   header("Auto-Submitted", "auto-generated");
   header("MIME-Version", "1.0");
   header("Content-Type", "text/plain; charset=utf-8");

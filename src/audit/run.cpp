@@ -9,6 +9,7 @@
 
 #include "audit/allow.h"
 #include "audit/places.h"
+#include "base/fnv.h"
 
 namespace meshops::audit {
 
@@ -78,16 +79,13 @@ void sort_findings(std::vector<Finding>& findings) {
 }
 
 std::string fingerprint(const Finding& finding, std::size_t same_before) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  auto mix = [&](std::string_view text) {
-    for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    hash = (hash ^ 0xFFU) * 0x100000001b3ULL;
-  };
+  Fnv hash;
+  auto mix = [&](std::string_view text) { hash.add(text).add_byte(0xff); };
   mix(finding.rule);
   mix(finding.at.file);
   mix(finding.about.empty() ? finding.found : finding.about);
   mix(std::to_string(same_before));
-  return fmt::format("{:016x}", hash);
+  return fmt::format("{:016x}", hash.value());
 }
 
 Report run(std::shared_ptr<const Site> site, std::string target, const Wanted& wanted) {

@@ -3,8 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <iostream>
@@ -14,6 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/session.h"
+#include "cli/to_its_end.h"
 #include "heal/surgeon.h"
 #include "host/run_async.h"
 
@@ -62,12 +61,7 @@ struct Theatre {
 
   template <class Task>
   Status run(Task task) {
-    std::optional<Status> result;
-    asio::co_spawn(loop, [&]() -> asio::awaitable<void> { result = co_await task(); }, asio::detached);
-    loop.restart();
-    while (!result && loop.run_one() > 0) {
-    }
-    return result ? std::move(*result) : Status(fail(heal::HealCode::cannot_do, "it was interrupted"));
+    return to_its_end(loop, task(), heal::HealCode::cannot_do);
   }
 };
 

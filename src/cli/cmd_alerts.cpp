@@ -1,6 +1,5 @@
 // meshops alerts [test]
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -8,6 +7,7 @@
 #include "alert/carrier.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/to_its_end.h"
 #include "store/outbox.h"
 
 namespace meshops::cli {
@@ -137,15 +137,10 @@ Tried try_now(const AlertSpec& spec, const Mesh& mesh) {
                     .at = clock.wall()};
   auto net = real_net();
   boost::asio::io_context loop{1};
-  Tried tried{.attempt = {.error = error(alert::AlertCode::not_sent, "it could not be tried")}};
+  alert::Attempt not_tried{.error = error(alert::AlertCode::not_sent, "it could not be tried")};
   auto begun = clock.now();
-  boost::asio::co_spawn(loop, alert::carry(spec, std::move(test), *net, clock.wall()),
-                        [&](const std::exception_ptr& thrown, alert::Attempt attempt) {
-                          if (!thrown) tried.attempt = std::move(attempt);
-                        });
-  loop.run();
-  tried.took = clock.now() - begun;
-  return tried;
+  auto attempt = to_its_end(loop, alert::carry(spec, std::move(test), *net, clock.wall()));
+  return {.attempt = attempt.value_or(std::move(not_tried)), .took = clock.now() - begun};
 }
 
 int test(const Globals& globals, const Options& options) {

@@ -1,11 +1,11 @@
 // meshops discover
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/to_its_end.h"
 #include "gateway/gateway.h"
 
 namespace meshops::cli {
@@ -13,13 +13,7 @@ namespace meshops::cli {
 Discovery discover_here(const Mesh& mesh) {
   boost::asio::io_context loop{1};
   auto machine = local_machine(loop.get_executor(), mesh);
-  Discovery found;
-  boost::asio::co_spawn(loop, discover(*machine), [&](const std::exception_ptr&, Discovery result) {
-    found = std::move(result);
-    loop.stop();
-  });
-  loop.run();
-  return found;
+  return to_its_end(loop, discover(*machine)).value_or(Discovery());
 }
 
 namespace {

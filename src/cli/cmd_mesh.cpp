@@ -1,5 +1,4 @@
 // meshops mesh init | join | leave | members | keys rotate
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/heartbeats.h"
 #include "cli/render_mesh.h"
+#include "cli/to_its_end.h"
 #include "host/services.h"
 #include "mesh/heartbeat_keys.h"
 #include "mesh/heartbeat_unit.h"
@@ -32,19 +32,6 @@ struct Options {
 };
 
 constexpr Duration kConnectLimit = std::chrono::seconds(5);
-
-/// Runs one coroutine to its end, on a loop of its own.
-template <class T>
-Result<T> finish(asio::io_context& io, asio::awaitable<Result<T>> work) {
-  std::optional<Result<T>> out;
-  asio::co_spawn(io, std::move(work), [&](const std::exception_ptr& thrown, Result<T> got) {
-    if (thrown) std::rethrow_exception(thrown);
-    out.emplace(std::move(got));
-    io.stop();
-  });
-  io.run();
-  return std::move(*out);
-}
 
 asio::awaitable<Result<Roster>> ask_members(serf::Client& client, const Mesh& mesh) {
   auto members = co_await client.members();
@@ -103,7 +90,7 @@ int init(const Globals& globals) {
   auto prepared = prepare(*mesh, serf::KeyPolicy::make_if_missing);
   if (!prepared) return report(globals, prepared.error());
   asio::io_context io(1);
-  auto joined = finish(io, become_member(*mesh, prepared->rpc, {}, true));
+  auto joined = to_its_end(io, become_member(*mesh, prepared->rpc, {}, true), serf::SerfCode::io);
   if (!joined) return report(globals, joined.error());
   auto toml = mesh->source.empty() ? Result<std::string>("") : read_file(mesh->source);
   auto steps = next_steps(*mesh, serf::places(*mesh).keyring.string(), toml && !is_for_one_node(*toml));
@@ -146,7 +133,7 @@ int join_mesh(const Globals& globals, const Options& options) {
   auto prepared = prepare(*mesh, serf::KeyPolicy::must_be_there);
   if (!prepared) return report(globals, prepared.error());
   asio::io_context io(1);
-  auto joined = finish(io, become_member(*mesh, prepared->rpc, *addresses, false));
+  auto joined = to_its_end(io, become_member(*mesh, prepared->rpc, *addresses, false), serf::SerfCode::io);
   if (!joined) return report(globals, joined.error());
   std::fputs((globals.json() ? members_json(joined->roster, SystemClock().wall())
                              : render_joined(*mesh, joined->displaced, joined->roster))
@@ -177,7 +164,7 @@ int members(const Globals& globals) {
                  stderr);
     co_return roster;
   };
-  auto seen = finish(io, work(*mesh, *rpc));
+  auto seen = to_its_end(io, work(*mesh, *rpc), serf::SerfCode::io);
   if (!seen) return report(globals, seen.error());
   std::fputs((globals.json() ? members_json(*seen, SystemClock().wall(), heartbeats)
                              : render_members(*seen, heartbeats))
@@ -228,7 +215,7 @@ int leave(const Globals& globals, const Options& options) {
   if (!rpc) return report(globals, rpc.error());
   bool own = options.node.empty() || options.node == mesh->node;
   asio::io_context io(1);
-  auto done = finish(io, own ? say_goodbye(*rpc) : send_away(*rpc, options.node));
+  auto done = to_its_end(io, own ? say_goodbye(*rpc) : send_away(*rpc, options.node), serf::SerfCode::io);
   if (!done) return report(globals, done.error());
   auto who = own ? mesh->node : options.node;
   if (globals.json()) {
@@ -289,7 +276,8 @@ int rotate_keys(const Globals& globals, const Options& options) {
   auto fresh = serf::fresh_key();
   if (!fresh) return report(globals, fresh.error());
   asio::io_context io(1);
-  auto done = finish(io, rotate(*mesh, *rpc, std::move(*fresh), options.without_missing));
+  auto done =
+      to_its_end(io, rotate(*mesh, *rpc, std::move(*fresh), options.without_missing), serf::SerfCode::io);
   if (!done) return report(globals, done.error());
   if (globals.json()) {
     Json json = {{"schema", "meshops.mesh-keys/1"},

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "cli/audit_fix.h"
 #include "cli/command.h"
+#include "cli/to_its_end.h"
 #include "gateway/gateway.h"
 #include "mesh/fallback_script.h"
 #include "mesh/healing_keys.h"
@@ -59,19 +60,14 @@ std::vector<mesh::FallbackGateway> gateways_of(const Mesh& mesh) {
     mesh::FallbackGateway gateway{
         .name = spec.name, .unit = spec.unit, .user = users ? spec.user : "", .owner = {}, .config = {}};
     auto adapter = make_adapter(spec.kind);
-    fs::path config;
-    bool done = false;
-    auto look = [&]() -> asio::awaitable<void> {
+    auto look = [&]() -> asio::awaitable<fs::path> {
       auto runtime = make_runtime(spec, *adapter, mesh.limits, *machine);
-      if (!runtime) co_return;
+      if (!runtime) co_return fs::path();
       auto attached = co_await (*runtime)->attach([](const RuntimeEvent&) {});
       auto identity = adapter->identify(attached ? (*runtime)->as_run(spec) : spec, machine->host());
-      if (identity) config = identity->config;
+      co_return identity ? identity->config : fs::path();
     };
-    asio::co_spawn(loop, look(), [&done](const std::exception_ptr&) { done = true; });
-    loop.restart();
-    while (!done && loop.run_one() > 0) {
-    }
+    auto config = to_its_end(loop, look()).value_or(fs::path());
     struct stat is{};
     if (!config.empty() && ::stat(config.c_str(), &is) == 0)
       if (auto owner = account(std::to_string(is.st_uid))) {

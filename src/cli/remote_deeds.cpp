@@ -1,8 +1,6 @@
 #include "cli/remote_deeds.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -12,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/stand_in.h"
+#include "cli/to_its_end.h"
 #include "diagnose/closeup.h"
 #include "diagnose/diagnosis.h"
 #include "formats/fail2ban_config.h"
@@ -91,20 +90,6 @@ RemoteDeeds::RemoteDeeds(const Globals& globals, const Mesh& mesh)
 
 RemoteDeeds::~RemoteDeeds() = default;
 
-template <class T>
-Result<T> RemoteDeeds::wait_for(asio::awaitable<Result<T>> task) {
-  std::optional<Result<T>> result;
-  auto keep = [](asio::awaitable<Result<T>> what, std::optional<Result<T>>& into) -> asio::awaitable<void> {
-    into = co_await std::move(what);
-  };
-  asio::co_spawn(loop_, keep(std::move(task), result), asio::detached);
-  loop_.restart();
-  while (!result && loop_.run_one() > 0) {
-  }
-  if (result) return std::move(*result);
-  return fail(RemoteCode::cannot, "it was interrupted");
-}
-
 std::string RemoteDeeds::pause_of(const std::string& gateway) const {
   auto known = read_remembered(mesh_.state_dir, gateway);
   if (known.pause_until && *known.pause_until < machine_->clock().wall()) return {};
@@ -139,7 +124,8 @@ RemoteDeeds::AgentSeen RemoteDeeds::see_agent() {
   if (status.error().is(code_name(NetCode::timed_out))) seen.state = AgentState::hangs;
   auto services = machine_->services(std::nullopt);
   if (!services) return seen;
-  if (auto unit = wait_for((*services)->unit(kAgentUnit)); unit && stopped_by_person(*unit)) {
+  if (auto unit = to_its_end(loop_, (*services)->unit(kAgentUnit), RemoteCode::cannot);
+      unit && stopped_by_person(*unit)) {
     seen.state = AgentState::stopped;
     seen.said = fmt::format("{} was stopped by a person", kAgentUnit);
   }
@@ -254,7 +240,7 @@ void RemoteDeeds::probe_without_agent(ProbeReport& report) {
                                             mesh_.limits.probe_timeout, Depth::light);
       co_return health;
     };
-    if (auto health = wait_for(look())) {
+    if (auto health = to_its_end(loop_, look(), RemoteCode::cannot)) {
       out.live = health->ok(Layer::live);
       out.ready = health->ok(Layer::ready);
       auto failing = health->failing();
@@ -298,7 +284,7 @@ Result<std::string> RemoteDeeds::closeup_without_agent(const std::string& gatewa
     auto seen = co_await look_closely(std::move(what), runtime, *machine_);
     co_return seen.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   };
-  return wait_for(look());
+  return to_its_end(loop_, look(), RemoteCode::cannot);
 }
 
 Result<std::string> RemoteDeeds::diagnose(const std::string& gateway) {
@@ -423,7 +409,7 @@ Status RemoteDeeds::bring_agent_back(const AgentSeen& seen) {
     co_return true;
   };
   log::warn("remote.agent", fmt::format("restarting {}: {}", kAgentUnit, seen.said));
-  if (auto back = wait_for(bring_back()); !back)
+  if (auto back = to_its_end(loop_, bring_back(), RemoteCode::cannot); !back)
     return fail(error(RemoteCode::cannot, "{} does not start", kAgentUnit).because(back.error()));
   auto& clock = machine_->clock();
   for (auto until = clock.now() + kAgentStart; clock.now() < until; std::this_thread::sleep_for(200ms))

@@ -62,9 +62,6 @@ class RemoteDeeds {
   Status bring_agent_back(const AgentSeen& seen);
   Result<std::string> lease(const mesh::RemoteRequest& request);
 
-  template <class T>
-  Result<T> wait_for(boost::asio::awaitable<Result<T>> task);
-
   const Globals& globals_;
   const Mesh& mesh_;
   boost::asio::io_context loop_;

@@ -9,11 +9,11 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "gateway/exit_watch.h"
 #include "gateway/gateway_log.h"
 #include "gateway/openclaw_install.h"
 #include "gateway/runtimes.h"
+#include "host/boot_id.h"
 
 namespace meshops {
 
@@ -27,11 +27,6 @@ struct Record {
   std::uint64_t start_ticks = 0;
   std::string boot_id;
 };
-
-std::string boot_id(const Host& host) {
-  auto text = host.read("/proc/sys/kernel/random/boot_id", 128);
-  return text ? std::string(trim(*text)) : std::string();
-}
 
 /// Set for every gateway we start: whose it is.
 constexpr const char* kMarker = "MESHOPS_GATEWAY_DIR";

@@ -60,6 +60,27 @@ std::string_view text(Phase phase) {
   return "unseen";
 }
 
+bool has_process(Phase phase) {
+  switch (phase) {
+    case Phase::starting:
+    case Phase::ready:
+    case Phase::degraded:
+    case Phase::draining:
+    case Phase::suspect:
+    case Phase::ending:
+    case Phase::stopping:
+    case Phase::down:
+      return true;
+    case Phase::unseen:
+    case Phase::backing_off:
+    case Phase::parked:
+    case Phase::stopped:
+    case Phase::standing_by:
+      break;
+  }
+  return false;
+}
+
 Supervision::Supervision(Rules rules, Memory memory) : rules_(std::move(rules)), memory_(std::move(memory)) {}
 
 void Supervision::enter(Phase phase, Instant now) {
@@ -240,7 +261,6 @@ Decision Supervision::looked(Instant now, const Look& look) {
       if (look.health.draining && deadline_) deadline_ = std::max(*deadline_, phase_since_ + rules_.drain);
       return tick(now);
     case Phase::stopping:
-      return tick(now);
     case Phase::down:
     case Phase::backing_off:
     case Phase::parked:
@@ -376,62 +396,35 @@ Decision Supervision::tick(Instant now) {
 Decision Supervision::person_starts(Instant now) {
   memory_.wanted = true;
   memory_.failures = 0;
-  switch (phase_) {
-    case Phase::stopped:
-    case Phase::parked:
-    case Phase::backing_off:
-    case Phase::unseen:
-    case Phase::standing_by:
-      return order_start(now, "a person asked for it", By::person);
-    default:
-      return {};
-  }
+  if (has_process(phase_)) return {};
+  return order_start(now, "a person asked for it", By::person);
 }
 
 Decision Supervision::person_stops(Instant now, std::string why) {
   memory_.wanted = false;
-  switch (phase_) {
-    case Phase::starting:
-    case Phase::ready:
-    case Phase::degraded:
-    case Phase::draining:
-    case Phase::suspect:
-    case Phase::ending:
-    case Phase::stopping:
-    case Phase::down:
-      enter(Phase::stopping, now);
-      start_after_stop_ = false;
-      deadline_ = now + rules_.drain;
-      reason_ = std::move(why);
-      return {Decision::Act::stop, reason_};
-    default:
-      enter(Phase::stopped, now);
-      reason_ = "stopped by a person";
-      return {};
+  if (!has_process(phase_)) {
+    enter(Phase::stopped, now);
+    reason_ = "stopped by a person";
+    return {};
   }
+  enter(Phase::stopping, now);
+  start_after_stop_ = false;
+  deadline_ = now + rules_.drain;
+  reason_ = std::move(why);
+  return {Decision::Act::stop, reason_};
 }
 
 Decision Supervision::person_restarts(Instant now) {
   memory_.wanted = true;
   memory_.failures = 0;
-  switch (phase_) {
-    case Phase::starting:
-    case Phase::ready:
-    case Phase::degraded:
-    case Phase::draining:
-    case Phase::suspect:
-    case Phase::ending:
-      enter(Phase::stopping, now);
-      start_after_stop_ = true;
-      deadline_ = now + rules_.drain;
-      reason_ = "a person asked for a restart";
-      return {Decision::Act::stop, reason_};
-    case Phase::stopping:
-      start_after_stop_ = true;
-      return {};
-    default:
-      return person_starts(now);
-  }
+  if (!has_process(phase_)) return person_starts(now);
+  if (phase_ == Phase::down) return {};  // its start was ordered just now
+  start_after_stop_ = true;
+  if (phase_ == Phase::stopping) return {};
+  enter(Phase::stopping, now);
+  deadline_ = now + rules_.drain;
+  reason_ = "a person asked for a restart";
+  return {Decision::Act::stop, reason_};
 }
 
 void Supervision::hold() {

@@ -32,6 +32,8 @@ enum class Phase {
   standing_by,  // no process: a gateway on another node has its bot, or may have
 };
 std::string_view text(Phase phase);
+/// It has a process, or a start was ordered; `unseen` counts as none.
+bool has_process(Phase phase);
 
 /// One look at the gateway, from the adapter and the runtime.
 struct Look {

@@ -188,21 +188,21 @@ BotLease::Verdict BotLease::decide_stopped(Instant now, const Own& own, std::spa
 }
 
 std::string sentence(const BotLease::Verdict& verdict) {
+  const auto node = printable(verdict.node);  // any member may say that it shares the bot, under any name
   switch (verdict.because) {
     case Because::nothing:
       return "its bot is free";
     case Because::not_heard:
-      return verdict.node.empty()
-                 ? std::string("it is not known yet who has its bot")
-                 : fmt::format("it is not known yet whether the gateway on {} has its bot", verdict.node);
+      return node.empty() ? std::string("it is not known yet who has its bot")
+                          : fmt::format("it is not known yet whether the gateway on {} has its bot", node);
     case Because::has_it:
-      return fmt::format("the gateway on {} has its bot", verdict.node);
+      return fmt::format("the gateway on {} has its bot", node);
     case Because::goes_first:
-      return fmt::format("the gateway on {} comes first", verdict.node);
+      return fmt::format("the gateway on {} comes first", node);
     case Because::not_proven:
-      return fmt::format("nothing proves that the gateway on {} has stopped", verdict.node);
+      return fmt::format("nothing proves that the gateway on {} has stopped", node);
     case Because::kept_down:
-      return fmt::format("a person stopped the gateway on {}", verdict.node);
+      return fmt::format("a person stopped the gateway on {}", node);
     case Because::announces:
       return "it takes the bot over in a moment";
     case Because::alone:

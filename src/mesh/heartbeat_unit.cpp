@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "host/host.h"
 #include "mesh/heartbeat_keys.h"
+#include "mesh/own_unit.h"
 #include "mesh/word_file.h"
 
 namespace meshops::heartbeat {
@@ -41,42 +42,16 @@ ExecStart={program} web --listen {port} --mesh {mesh} --node {node} --word {word
 Restart=always
 RestartSec=1s
 WatchdogSec=30s
-UMask=0077
-OOMScoreAdjust=-500
-CPUWeight=500
-
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
 PrivateUsers=yes
-ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-ProtectProc=invisible
 ProcSubset=pid
-NoNewPrivileges=yes
-CapabilityBoundingSet=
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-
+{without_rights}
 [Install]
 WantedBy=multi-user.target
 )",
       fmt::arg("keys", keys_file(mesh).string()), fmt::arg("program", program.string()),
       fmt::arg("port", mesh.heartbeat_port), fmt::arg("mesh", mesh.name), fmt::arg("node", mesh.node),
-      fmt::arg("word", mesh::word_file(mesh).string()));
+      fmt::arg("word", mesh::word_file(mesh).string()), fmt::arg("without_rights", mesh::kWithoutRights));
 }
 
 Status prepare(const Mesh& mesh) {
@@ -98,15 +73,7 @@ asio::awaitable<Status> start(Services& services) {
   co_return ok();
 }
 
-asio::awaitable<Status> stop(Services& services) {
-  const std::string ours(kUnit);
-  auto unit = co_await services.unit(ours);
-  if (unit && unit->load_state == "not-found") co_return ok();
-  auto disabled = co_await services.disable(ours);
-  auto stopped = co_await services.stop(ours, kJobLimit);
-  if (!disabled) co_return disabled;
-  co_return stopped;
-}
+asio::awaitable<Status> stop(Services& services) { return mesh::end_unit(services, std::string(kUnit)); }
 
 asio::awaitable<Status> restart(Services& services) {
   const std::string ours(kUnit);

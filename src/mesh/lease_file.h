@@ -46,7 +46,7 @@ struct OwnTreatment {
 
 class LeaseFile {
  public:
-  /// `boot`: the kernel's boot_id.
+  /// `boot`: what boot_id() gives.
   LeaseFile(RemotePlaces places, const Clock& clock, std::string boot)
       : places_(std::move(places)), clock_(clock), boot_(std::move(boot)) {}
 
@@ -93,7 +93,7 @@ class LeaseFile {
   Fd own_lock_;
 };
 
-/// /proc/sys/kernel/random/boot_id
+/// Of this machine: the same in the agent, in `meshops remote` and in the script beside it.
 std::string boot_id();
 
 }  // namespace meshops::mesh

@@ -191,7 +191,12 @@ Result<Testimony> parse_testimony(std::string_view bytes) {
     if (treatment) out.treatments.push_back(std::move(*treatment));
   }
   Fields names(in_trouble);
-  for (std::size_t i = 0; i < in_trouble.size(); ++i) out.in_trouble.push_back(names.name());
+  for (std::size_t i = 0; i < in_trouble.size(); ++i) {
+    // Two who name a node make it one in trouble: nobody is two by saying it twice.
+    auto name = names.name();
+    if (std::ranges::find(out.in_trouble, name) == out.in_trouble.end())
+      out.in_trouble.push_back(std::move(name));
+  }
   if (!good || !names.good()) return fail(malformed("a field is not what it should be"));
   return out;
 }

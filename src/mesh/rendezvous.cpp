@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fnv.h"
+
 namespace meshops::mesh {
 
 std::uint64_t weight(std::string_view key, std::string_view node) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  auto eat = [&hash](unsigned char byte) { hash = (hash ^ byte) * 0x100000001b3; };
-  for (char c : key) eat(static_cast<unsigned char>(c));
-  eat(0);
-  for (char c : node) eat(static_cast<unsigned char>(c));
+  auto hash = Fnv().add(key).add_byte(0).add(node).value();
   hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9;
   hash = (hash ^ (hash >> 27)) * 0x94d049bb133111eb;
   return hash ^ (hash >> 31);

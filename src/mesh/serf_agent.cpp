@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "mesh/own_unit.h"
 #include "mesh/serf_contacts.h"
 
 namespace meshops::serf {
@@ -179,40 +180,15 @@ Restart=always
 RestartSec=5s
 # It ends with 1 when it is stopped.
 SuccessExitStatus=1
-UMask=0077
-OOMScoreAdjust=-500
-CPUWeight=500
-
-ProtectSystem=strict
 ReadWritePaths={home}
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-ProtectProc=invisible
-NoNewPrivileges=yes
-CapabilityBoundingSet=
 RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-
+{without_rights}
 [Install]
 WantedBy=multi-user.target
 )",
                      fmt::arg("account", kAccount), fmt::arg("config", at.config.string()),
-                     fmt::arg("serf", serf.string()), fmt::arg("home", at.home.string()));
+                     fmt::arg("serf", serf.string()), fmt::arg("home", at.home.string()),
+                     fmt::arg("without_rights", mesh::kWithoutRights));
 }
 
 Result<RpcTarget> rpc_target(std::string_view config) {

@@ -6,6 +6,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <set>
 
 #include "base/log.h"
 #include "mesh/query_wire.h"
@@ -131,7 +132,8 @@ asio::awaitable<void> SerfLink::put(serf::RpcTarget to, Question question,
     std::size_t names = 0;
     for (const auto& witness : witnesses) names += witness.size() + 2;
     if (names <= kMostNames) query.nodes = witnesses;
-    std::size_t missing = witnesses.size();
+    // Where everybody was asked, others answer, too: the witnesses are waited for all the same.
+    std::set<std::string> missing(witnesses.begin(), witnesses.end());
     auto on_answer = [&](const std::string& from, const std::string& payload) {
       if (alive.expired()) return false;
       auto testimony = parse_testimony(payload);
@@ -139,7 +141,8 @@ asio::awaitable<void> SerfLink::put(serf::RpcTarget to, Question question,
         log::debug("mesh.testimony", testimony.error().text());
       else if (testimony->witness == from && testimony->patient == question.patient)
         ears_.testified(*testimony);
-      return --missing > 0;
+      missing.erase(from);
+      return !missing.empty();
     };
     auto asked = co_await (*client)->query(std::move(query), on_answer);
     if (alive.expired()) co_return;

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "host/host.h"
+#include "mesh/own_unit.h"
 
 namespace meshops::serf {
 
@@ -160,15 +161,7 @@ asio::awaitable<Result<bool>> start(Services& services, RpcTarget rpc) {
   }
 }
 
-asio::awaitable<Status> stop(Services& services) {
-  const std::string ours(kUnit);
-  auto unit = co_await services.unit(ours);
-  if (unit && unit->load_state == "not-found") co_return ok();
-  auto disabled = co_await services.disable(ours);
-  auto stopped = co_await services.stop(ours, kJobLimit);
-  if (!disabled) co_return disabled;
-  co_return stopped;
-}
+asio::awaitable<Status> stop(Services& services) { return mesh::end_unit(services, std::string(kUnit)); }
 
 Result<RpcTarget> this_nodes_rpc(const Mesh& mesh) {
   auto at = places(mesh);

@@ -82,6 +82,7 @@ void World::begin(const Fault& f) {
   }
   rewire();
   expect_healed(f);
+  expect_told(f);
 }
 
 void World::finish(const Fault& f) {

@@ -192,6 +192,27 @@ bool World::can_know(unsigned a, unsigned b) const {
   return in_touch(a, b);
 }
 
+/// Nothing else is wrong around it. A liar counts for longer: what it has said is remembered for an hour.
+bool World::comes_alone(const Fault& f, Duration bound) const {
+  return std::ranges::none_of(night_.faults, [&](const Fault& other) {
+    bool same = other.at == f.at && other.kind == f.kind;
+    return !same && other.at <= f.at + bound &&
+           f.at <= other.at + other.lasts + (other.kind == Kind::liar ? 75min : 15min);
+  });
+}
+
+/// Not where somebody lies: by saying that people know, it keeps the alert back.
+void World::expect_told(const Fault& f) {
+  constexpr Duration kBound = 90s;
+  // Of two nodes, one is ill for each of them.
+  if (f.kind != Kind::bad_config || n_ < 3 || !comes_alone(f, kBound)) return;
+  for (const auto& m : machines_)
+    if (!m.agent || !m.moves() || m.ill.since != now_ || !m.judge->idle(local(m))) return;
+  in(kBound, [this, f, before = out_.storms] {
+    if (out_.storms == before) broke("a storm that comes alone is told in time", words(f));
+  });
+}
+
 void World::expect_healed(const Fault& f) {
   Duration bound{};
   if (limits_.profile != Profile::normal) return;
@@ -200,12 +221,7 @@ void World::expect_healed(const Fault& f) {
     bound = 4min;  // a heal lasts up to two
   if (f.kind == Kind::power_off && f.lasts > 7min && night_.can_reset && (n_ > 2 || night_.outside))
     bound = 6min;
-  if (bound == Duration{}) return;
-  // Alone: nothing else is wrong around it.
-  for (const auto& other : night_.faults)
-    if ((&other != &f && !(other.at == f.at && other.kind == f.kind)) && other.at <= f.at + bound &&
-        f.at <= other.at + other.lasts + (other.kind == Kind::liar ? 75min : 15min))
-      return;
+  if (bound == Duration{} || !comes_alone(f, bound)) return;
   for (const auto& m : machines_)
     if (m.id != f.a && (!m.agent || m.gateways != Gateways::well || !m.up())) return;
   // It left, and its agent broke before it could come back: nobody looks after it.

@@ -211,8 +211,10 @@ class World {
   void check_brake(Machine& p, Machine& healer);
   bool in_touch(unsigned a, unsigned b) const;
   bool can_know(unsigned a, unsigned b) const;
-  /// A fault that comes alone has a bound.
+  /// A fault that comes alone has a bound, and a storm that does is told.
+  bool comes_alone(const Fault& f, Duration bound) const;
   void expect_healed(const Fault& f);
+  void expect_told(const Fault& f);
   void note_speed(Machine& p);
   /// Some time after the last fault: who could be healed is healed, and nobody is at work.
   void calm();

@@ -92,6 +92,44 @@ TEST(Supervision, CrashLoopBacksOffExponentially) {
   EXPECT_EQ(pauses, (std::vector<double>{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}));
 }
 
+/// A gateway in each phase that can be reached within two minutes.
+std::vector<Story> one_in_each_phase() {
+  std::vector<Story> out(10);
+  out[1].at(100s).starts();
+  out[2].ready_at(90s).at(100s);
+  out[3].ready_at(90s).at(100s).sees(Layer::started);
+  out[4].ready_at(90s).at(100s).sees_draining();
+  out[5].ready_at(90s).at(100s).sees_silence();
+  for (auto t = 20s; out[6].s.phase() != Phase::ending && t < 100s; t += 5s)
+    (t == 20s ? out[6].ready_at(t) : out[6].at(t)).sees_silence();
+  out[7].ready_at(90s).at(100s).s.person_restarts(out[7].now);
+  out[8].ready_at(90s).at(100s).dies();
+  out[9].ready_at(90s).at(100s).dies();
+  out[9].s.start_failed(out[9].now, "no such file");
+  return out;
+}
+
+TEST(Supervision, APersonsOrderIsAboutTheProcessWhereThereIsOne) {
+  std::vector<Phase> seen;
+  for (const auto& story : one_in_each_phase()) {
+    auto phase = story.s.phase();
+    seen.push_back(phase);
+    bool has = phase != Phase::unseen && phase != Phase::backing_off;
+    EXPECT_EQ(has_process(phase), has) << text(phase);
+    auto stopped = story, started = story, restarted = story;
+    EXPECT_EQ(stopped.s.person_stops(story.now).act, has ? Act::stop : Act::none) << text(phase);
+    EXPECT_EQ(stopped.s.phase(), has ? Phase::stopping : Phase::stopped) << text(phase);
+    EXPECT_EQ(started.s.person_starts(story.now).act, has ? Act::none : Act::start) << text(phase);
+    bool under_way = phase == Phase::stopping || phase == Phase::down;
+    auto restart = !has ? Act::start : under_way ? Act::none : Act::stop;
+    EXPECT_EQ(restarted.s.person_restarts(story.now).act, restart) << text(phase);
+  }
+  EXPECT_EQ(seen,
+            (std::vector{Phase::unseen, Phase::starting, Phase::ready, Phase::degraded, Phase::draining,
+                         Phase::suspect, Phase::ending, Phase::stopping, Phase::down, Phase::backing_off}));
+  for (auto none : {Phase::parked, Phase::stopped, Phase::standing_by}) EXPECT_FALSE(has_process(none));
+}
+
 TEST(Supervision, AGoodStretchForgivesOldFailures) {
   Story g;
   g.ready_at(20s);

@@ -68,6 +68,15 @@ TEST(LeaseTag, WhatIsMalformedIsLeftOut) {
   EXPECT_EQ(parse_lease_tag("x,1a2b3c4d5e6f=w,=").size(), 1U);
 }
 
+TEST(LeaseSentence, ShowsNoControlCharactersOfAStrangersName) {
+  for (auto because :
+       {Because::not_heard, Because::has_it, Because::goes_first, Because::not_proven, Because::kept_down}) {
+    auto said = sentence(BotLease::Verdict{.because = because, .node = "a\x1b[2Jb"});
+    EXPECT_NE(said.find("[2Jb"), std::string::npos) << said;
+    EXPECT_EQ(said.find('\x1b'), std::string::npos) << said;
+  }
+}
+
 TEST_F(StandBy, IsNotStartedWhileThePrimaryRunsOrIsHealed) {
   for (auto polls : {Polls::runs, Polls::wants}) {
     EXPECT_EQ(takes_over(kWants, said("alpha", polls, 90s), 0s, 1h), std::nullopt) << text(polls);

@@ -66,6 +66,12 @@ TEST(QueryWire, ValuesThatCannotBeAreRefused) {
   EXPECT_FALSE(with(10, nlohmann::json::array({"beta", 1})));
 }
 
+TEST(QueryWire, NobodyCountsTwiceByNamingANodeTwice) {
+  auto twice = a_testimony();
+  twice.in_trouble = {"beta", "delta", "beta", "delta", "delta"};
+  EXPECT_EQ(parse_testimony(to_bytes(twice)).value().in_trouble, (std::vector<std::string>{"beta", "delta"}));
+}
+
 TEST(QueryWire, WhatMattersLeastIsLeftOut) {
   auto much = a_testimony();
   for (int i = 0; i < 40; ++i) {

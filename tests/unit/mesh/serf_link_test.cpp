@@ -121,6 +121,18 @@ TEST_F(Link, BringsTestimoniesOfWhoeverGaveThem) {
   EXPECT_EQ(query["FilterNodes"], (nlohmann::json{"gamma", "delta", "beta"}));
 }
 
+TEST_F(Link, WaitsForItsWitnessesWhoeverElseAnswers) {
+  serf.says["query"] = [&](std::uint64_t seq, const nlohmann::json&) {
+    auto answer = [&](const char* from) {
+      Testimony said{.witness = from, .patient = "beta", .round = 7, .sees = Sees::nobody};
+      return header(seq) + pack({{"Type", "response"}, {"From", from}, {"Payload", to_bytes(said)}});
+    };
+    return header(seq) + answer("zeta") + answer("eta") + answer("gamma") + answer("delta");
+  };
+  link->ask({.asker = "alpha", .patient = "beta", .round = 7}, {"gamma", "delta"});
+  EXPECT_TRUE(until([&] { return testified.size() == 4; })) << testified.size();
+}
+
 TEST_F(Link, SaysWhySerfCannotBeUsedAndGoesOn) {
   std::filesystem::remove(mesh.state_dir / "serf.json");
   start();
