@@ -247,7 +247,10 @@ void Judgement::testified(const Testimony& testimony) {
   told_elsewhere_ = storm_ && (told_elsewhere_ || testimony.storm_told);
 }
 
-void Judgement::note(const Treatment& treatment, Instant now) {
+/// `by_healer`: its own word. Others could say of a treatment that it ended long ago, also before it began:
+/// then it would be forgotten at once, and the budget with it. So nobody makes it older, and its healer alone
+/// makes it younger: an age that everybody passes on would be renewed by that.
+void Judgement::note(const Treatment& treatment, Instant now, bool by_healer) {
   // Of members only, and never of the future: what a liar can make us remember is bounded.
   if (find(treatment.patient) == nullptr && treatment.patient != self_) return;
   if (find(treatment.healer) == nullptr && treatment.healer != self_) return;
@@ -256,7 +259,10 @@ void Judgement::note(const Treatment& treatment, Instant now) {
   for (auto& known : kept_.treatments)
     if (known.what.number == treatment.number && known.what.healer == treatment.healer &&
         known.what.patient == treatment.patient) {
-      if (treatment.over && !known.what.over) known.at = at, known.what.over = true;
+      bool ends = treatment.over && !known.what.over;
+      bool corrects = by_healer && at - known.at > limits_.sight_fresh;
+      if (at > known.at && (ends || corrects)) known.at = at;
+      known.what.over = known.what.over || treatment.over;
       // The healer knows it first, then who heard of it from the healer.
       known.what.helped = known.what.helped || treatment.helped;
       return;
@@ -285,7 +291,7 @@ Testimony Judgement::asked(Instant now, const Question& question) {
     return c.patient == question.patient && c.healer == question.asker;
   });
   if (const auto& t = question.treated; t && t->healer == question.asker && t->patient == question.patient)
-    note(*t, now);
+    note(*t, now, true);
   // A question that was overtaken on its way says nothing any more.
   bool overtaken = known != kept_.claims.end() && known->round > question.round &&
                    now - known->at < 2 * limits_.sight_fresh;
@@ -330,7 +336,7 @@ void Judgement::lease_granted(Instant now, std::string_view patient, std::uint64
                               std::uint64_t fence, const std::vector<Treatment>& history) {
   auto* p = find(patient);
   if (p == nullptr) return;
-  for (const auto& t : history) note(t, now);
+  for (const auto& t : history) note(t, now, false);
   if (p->stage != Stage::leasing || p->ticket != ticket) {
     owed_.push_back({.act = Decision::Act::release,
                      .peer = p->name,
@@ -360,7 +366,7 @@ void Judgement::treated(Instant now, std::string_view patient, std::uint64_t tic
   auto* p = find(patient);
   if (p == nullptr || p->stage != Stage::treating || p->ticket != ticket) return;
   bool helped = verdict == Verdict::helped;
-  note({.patient = p->name, .healer = self_, .number = ticket, .over = true}, now);
+  note({.patient = p->name, .healer = self_, .number = ticket, .over = true}, now, true);
   p->since = now;  // whatever it is from now on: its own side goes first again
   auto rest = helped ? limits_.takeover : pause_after(lately(now, p->name).size());
   end(now, *p, helped ? Reason::helped : Reason::no_help, rest);

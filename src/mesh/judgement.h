@@ -184,7 +184,7 @@ class Judgement {
   bool on(Reason guard) const { return guards_.hold(guard); }
   void recount();
   void wake(Instant now);
-  void note(const Treatment& treatment, Instant now);
+  void note(const Treatment& treatment, Instant now, bool by_healer);
   void note_pause(const Peer& p);
   bool told(std::string_view about) const;
   void drop_told(std::string_view about);

@@ -185,7 +185,7 @@ void Judgement::ask(Instant now, Peer& p, Decisions& out) {
   out.push_back(std::move(question));
   for (auto i : p.panel)
     if (const auto* said = fresh(now, p, i); said != nullptr)
-      for (const auto& t : said->treatments) note(t, now);
+      for (const auto& t : said->treatments) note(t, now, t.healer == said->witness);
 }
 
 void Judgement::claim(Instant now, Peer& p, Decisions& out) {
@@ -285,7 +285,11 @@ void Judgement::treat(Instant now, Peer& p, Decisions& out) {
                  .order = order_for(now, p),
                  .ticket = p.ticket,
                  .fence = p.fence.value_or(0)});
-  note({.patient = p.name, .healer = self_, .number = p.ticket}, now);
+  // Whatever others have said of a treatment that had not begun.
+  std::erase_if(kept_.treatments, [&](const auto& t) {
+    return t.what.number == p.ticket && t.what.healer == self_ && t.what.patient == p.name;
+  });
+  note({.patient = p.name, .healer = self_, .number = p.ticket}, now, true);
 }
 
 void Judgement::drop_own_claim(const Peer& p) {

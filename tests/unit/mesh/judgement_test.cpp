@@ -83,6 +83,7 @@ class Bench {
     Testimony t{.witness = w, .patient = q.patient, .round = q.round};
     t.sees = sees.contains(w) ? sees[w] : silent.contains(q.patient) ? Sees::trouble : Sees::well;
     t.claims = claims;
+    t.treatments = treatments;
     t.can_heal = able.contains(w);
     t.storm_told = told_elsewhere;
     return t;
@@ -115,6 +116,7 @@ class Bench {
   std::map<std::string, Probe> probes;
   std::map<std::string, Sees> sees;
   std::vector<Claim> claims;
+  std::vector<Treatment> treatments;
   Decisions log;
   bool grants = true, ends_at_once = false, told_elsewhere = false;
   std::uint64_t fence = 0;
@@ -498,6 +500,40 @@ TEST(Judgement, WhoIsNotFirstWaitsForItsTurn) {
   EXPECT_GE(without.count(Act::ask_lease), 1U) << "the guard is what holds it";
   with.pass(20s);
   EXPECT_GE(with.count(Act::ask_lease), 1U) << "not for ever";
+}
+
+TEST(Judgement, NobodyTalksItOutOfWhatItHasDone) {
+  Bench bench(4, {}, true, true);
+  bench.ends_at_once = true;
+  bench.fell("n1", kNothing);
+  for (const char* w : {"n2", "n3"}) bench.sees[w] = Sees::nobody;
+  auto resets = [&] { return bench.count(Act::treat); };
+  while (resets() == 0 && bench.now < Instant{2h}) bench.pass(10s);
+  ASSERT_EQ(resets(), 1U);
+  // Of the next one, whose number can be guessed, a liar says beforehand that it ended an hour ago.
+  for (int i = 0; i < 360; ++i) {
+    std::uint64_t last = 0;
+    for (const auto& d : bench.log)
+      if (d.act == Act::treat) last = d.ticket;
+    bench.treatments = {{"n1", "n0", last + 1, 3595s, true}};
+    bench.pass(10s);
+  }
+  EXPECT_LE(resets(), 4U) << "three in an hour";
+}
+
+TEST(Judgement, AHealersOwnWordOfItsTreatmentCountsMoreThanOthers) {
+  Bench bench(4);
+  auto says = [&](Duration age, std::uint64_t round) {
+    bench.judgement->asked(
+        bench.now,
+        {.asker = "n2", .patient = "n1", .round = round, .treated = Treatment{"n1", "n2", 7, age, true}});
+  };
+  says(3590s, 1);  // by another in its name
+  says(0s, 2);
+  says(3590s, 3);
+  bench.pass(1min);
+  EXPECT_EQ(bench.judgement->asked(bench.now, {.asker = "n3", .patient = "n1", .round = 1}).treatments.size(),
+            1U);
 }
 
 TEST(Judgement, WhoHasLeftIsNoPatientAndShownAsSuch) {
