@@ -58,7 +58,10 @@ def status_ms(node):
 
 BUSY = "/usr/bin/python3 -c 'while True: pass'"
 PERIOD_US = 1_000_000
-INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+# What one kernel has for all nodes of the lab together: each systemd takes a dozen of the first; of the second each node
+# needs one for each other node, and what does not fit is not reached.
+KERNEL = {"fs/inotify/max_user_instances": lambda nodes: 20 * nodes,
+          "net/ipv4/neigh/default/gc_thresh3": lambda nodes: 2 * nodes * nodes}
 
 
 class Starved:
@@ -131,9 +134,9 @@ def main():
     args = parser.parse_args()
     rows = []
     for size in map(int, args.nodes.split(",")):
-        # Each systemd takes a dozen; the machine's default is enough for ten of them.
-        if int(INOTIFY.read_text()) < 20 * size:
-            sys.exit(f"{size} nodes need more of the kernel: sysctl fs.inotify.max_user_instances={20 * size}")
+        for name, least in KERNEL.items():
+            if int((Path("/proc/sys") / name).read_text()) < least(size):
+                sys.exit(f"{size} nodes need more of the kernel: sysctl -w {name.replace('/', '.')}={least(size)}")
         with interruptible(), Lab() as lab:
             rows.append(measure(lab, size, args.seconds, args.starve))
         r = rows[-1]
