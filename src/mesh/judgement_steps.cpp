@@ -144,6 +144,8 @@ Judgement::Look Judgement::look_due(Instant now, const Peer& p) const {
 }
 
 void Judgement::probe(Instant now, Peer& p, Decisions& out) {
+  // Who was starved itself looks at nobody: where many machines share one, looking is what starves them all.
+  if (now < distrust_until_ && on(Reason::woke_up)) return;
   if (p.last_probed && now - *p.last_probed < limits_.ask_every) return;
   auto look = look_due(now, p);
   if (look == Look::none) return;
