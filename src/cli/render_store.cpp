@@ -17,19 +17,25 @@ constexpr Duration kTerm = mesh::MeshLimits{}.lease_term;
 bool fresh(const StoreRow& row) { return row.beat && *row.beat && (*row.beat)->age <= mesh::kBeatFresh; }
 bool held(const StoreRead<mesh::StoreLease>& lease) { return !lease.what.released && lease.age < kTerm; }
 
+/// To the second where it matters: whether 90 of them are over.
+std::string text_of(Duration age) {
+  constexpr auto kExact = std::chrono::minutes(10);
+  return age < kExact ? duration_text(std::chrono::floor<std::chrono::seconds>(age)) : about(age);
+}
+
 std::string words(const Result<std::optional<StoreRead<mesh::Beat>>>& beat) {
   if (!beat) return printable(beat.error().text());
   if (!*beat) return "no heartbeat yet";
   const auto& [what, age] = **beat;
-  return fmt::format("heartbeat {} ago{}{}", about(age), age <= mesh::kBeatFresh ? "" : ": too old",
+  return fmt::format("heartbeat {} ago{}{}", text_of(age), age <= mesh::kBeatFresh ? "" : ": too old",
                      what.paused ? "; paused by a person" : "");
 }
 
 std::string words(const StoreRead<mesh::StoreLease>& lease) {
   const auto& [what, age] = lease;
-  auto is = held(lease)     ? fmt::format("held by {}, renewed {} ago", what.holder, about(age))
-            : what.released ? fmt::format("given back by {} {} ago", what.holder, about(age))
-                            : fmt::format("let go by {} {} ago", what.holder, about(age));
+  auto is = held(lease)     ? fmt::format("held by {}, renewed {} ago", what.holder, text_of(age))
+            : what.released ? fmt::format("given back by {} {} ago", what.holder, text_of(age))
+                            : fmt::format("let go by {} {} ago", what.holder, text_of(age));
   return fmt::format("lease number {}: {}", what.fence, is);
 }
 

@@ -26,9 +26,9 @@ StoreLook look() {
 TEST(MeshStore, ShowsWhoHasWrittenAndWhoHasALease) {
   EXPECT_EQ(for_people(look()),
             "s3://b/p at https://s3.example.org: gives what was written, and refuses what it must\n"
-            "alpha  heartbeat 12 s ago\n"
-            "beta   heartbeat 1 min 20 s ago; paused by a person\n"
-            "       lease number 3: held by alpha, renewed 10 s ago\n");
+            "alpha  heartbeat 12s ago\n"
+            "beta   heartbeat 1m20s ago; paused by a person\n"
+            "       lease number 3: held by alpha, renewed 10s ago\n");
   EXPECT_TRUE(look().good());
 }
 
@@ -40,7 +40,7 @@ TEST(MeshStore, IsNotGoodWithoutEveryHeartbeat) {
   auto old = look();
   (*old.rows[0].beat)->age = 91s;
   EXPECT_FALSE(old.good());
-  EXPECT_THAT(for_people(old), HasSubstr("1 min 31 s ago: too old"));
+  EXPECT_THAT(for_people(old), HasSubstr("1m31s ago: too old"));
   auto strange = look();
   strange.rows[1].lease = fail(mesh::StoreWordCode::not_understood, "it is \x1b[31mjunk");
   EXPECT_FALSE(strange.good());
