@@ -68,6 +68,7 @@ def test_a_frozen_node_of_two_is_reset_once_under_a_lease_in_the_store(mesh, clo
     assert (lease["holder"], lease["number"], lease["held"]) == ("os1", 1, True), lease
     cloud.press_when_asked("os2", 30)
     mesh.wait_all_well(120)
+    wait_until("the provider to say that it is done", lambda: "open" not in {act[3] for act in mesh.acts()}, 60, 0.5)
     assert mesh.acts() == [("os1", "os2", "reset", "helped")]
     assert [(r["path"], r["right_key"]) for r in cloud.requests("POST")] == [(cloud.path("os2", "/reboot"), True)]
     assert [mesh.on_itself(n) for n in NAMES] == [[], []]
@@ -85,7 +86,8 @@ def test_of_two_that_are_cut_off_from_each_other_none_is_reset_and_people_are_to
         wait_until("both to miss each other",
                    lambda: {mesh.peers(a)[b]["trouble"] for a, b in pairs} == {"unreachable"}, 90, 0.5)
         wait_until("people to be told", lambda: all(mesh.alerts(n) for n in NAMES), 360, 1)
-        assert [mesh.peers(a)[b]["reason"] for a, b in pairs] == ["somebody_sees_it"] * 2
+        # Of two, who misses the other and has no witness against it is alone.
+        assert [mesh.peers(a)[b]["reason"] for a, b in pairs] == ["minority"] * 2
         assert bucket.seen_from("os1")["code"] == 0, "both reach the store"
     finally:
         mesh.rejoin(["os1"], ["os2"])
@@ -111,4 +113,4 @@ def test_what_is_healed_over_ssh_needs_no_store(mesh, bucket):
         mesh.wait_all_well(60)
     assert mesh.agent_is("os2") == "active" and mesh.sites["os2"].gateway_pid() == pid
     said = store_warnings(mesh, "os1")[before:]
-    assert len(said) == 1 and "sent nothing within" in said[0], "a store that fails is warned about once"
+    assert len(said) == 1 and "within 4 s" in said[0], "a store that fails is warned about once"
