@@ -85,6 +85,31 @@ def test_a_node_alone_is_told_that_it_needs_no_mesh(tmp_path):
     assert meshops(tmp_path, "mesh").returncode == 2
 
 
+def test_the_object_store_is_shown_and_proven(tmp_path):
+    config, store = tmp_path / "mesh.toml", tmp_path / "shared"
+    config.write_text('[mesh]\nnode = "alpha"\n[[node]]\nname = "alpha"\n[[node]]\nname = "beta"\n')
+    shown = meshops(tmp_path, "--config", str(config), "mesh", "store")
+    assert shown.returncode == 3 and "names no object store" in shown.stderr and "[store]" in shown.stderr
+    config.write_text(config.read_text() + f'[store]\nurl = "dir:{store}"\n')
+    shown = meshops(tmp_path, "--config", str(config), "mesh", "store")
+    assert shown.returncode == 3 and "is mounted" in shown.stderr, "an empty store would be a lie"
+    store.mkdir()
+    shown = meshops(tmp_path, "--config", str(config), "mesh", "store")
+    assert shown.returncode == 1 and "refuses what it must" in shown.stdout and "beta   no heartbeat yet" in shown.stdout
+    for node in ("alpha", "beta"):
+        (store / "home/beat").mkdir(exist_ok=True)
+        (store / "home/beat" / node).write_text(json.dumps({"schema": "meshops.beat/1", "node": node, "boot": "b", "paused": node == "beta"}))
+    (store / "home/lease").mkdir()
+    (store / "home/lease/beta").write_text(json.dumps({"schema": "meshops.store-lease/1", "holder": "alpha", "ticket": 7,
+                                                       "fence": 3, "writes": 5, "released": False}))
+    shown = meshops(tmp_path, "--config", str(config), "mesh", "store", "--format", "json")
+    said = json.loads(shown.stdout)
+    assert shown.returncode == 0 and said["schema"] == "meshops.mesh-store/1" and said["conditions"]["proven"] is True
+    assert [n["beat"]["paused"] for n in said["nodes"]] == [False, True] and said["nodes"][0]["lease"] is None
+    assert (said["nodes"][1]["lease"]["holder"], said["nodes"][1]["lease"]["number"]) == ("alpha", 3)
+    assert meshops(tmp_path, "mesh", "store", "--nonsense").returncode == 2
+
+
 def test_diagnose_names_the_cause_of_a_pasted_log(tmp_path):
     facts = tmp_path / "facts.json"
     facts.write_text('{"exit_code": 78, "anything": "else"}')

@@ -360,7 +360,8 @@ Json Agent::status() const {
                {"gateways", gateways}};
   if (siblings_) {
     auto trouble = siblings_->trouble();
-    node["mesh"] = {{"member", trouble.empty()}, {"trouble", trouble}};
+    node["mesh"] = {
+        {"member", trouble.empty()}, {"trouble", trouble}, {"store_trouble", siblings_->store_trouble()}};
   }
   Json nodes = Json::array({node});
   // Also while the mesh is split: what this node knows, and how old it is.

@@ -12,6 +12,7 @@
 #include "mesh/found.h"
 #include "mesh/heartbeat_keys.h"
 #include "mesh/kept_file.h"
+#include "mesh/store_of.h"
 #include "mesh/word_file.h"
 
 namespace meshops {
@@ -32,13 +33,13 @@ constexpr auto kBotsEvery = 5s;
 /// It is waited for longer, so that a slow line has its connection for the next look.
 constexpr Duration kLookCounts = 4s, kLookLimit = 15s;
 constexpr unsigned kMostLooks = 3;
-constexpr Duration kOutsideLimit = 4s;
 
 mesh::Judgement::Setup setup_of(const Mesh& mesh, const mesh::MeshLimits& limits, mesh::Recalled recalled) {
   mesh::Judgement::Setup setup{.self = mesh.node,
                                .members = {},
                                .limits = limits,
                                .resettable = {},
+                               .has_store = !mesh.store.url.empty(),
                                .remembers = recalled.remembers,
                                .kept = std::move(recalled.kept),
                                .guards = {}};
@@ -101,6 +102,7 @@ Siblings::Siblings(const Mesh& mesh, Machine& machine, Records& records, Home ho
       echo_(mesh, machine),
       doorkeeper_(mesh, machine, records),
       leases_(mesh, limits_, machine.clock(), records, home_.leases),
+      outside_(mesh, machine, boot_, mesh::store_of(mesh, machine.net(), machine.clock())),
       timer_(machine.executor()) {}
 
 Siblings::~Siblings() = default;
@@ -119,6 +121,7 @@ asio::awaitable<void> Siblings::run() {
   std::weak_ptr<int> alive = alive_;
   close_what_was_open();
   spawn(serf_.run());
+  spawn(outside_.run([this] { return home_.word().paused; }));
   for (bool speaks = true;; speaks = !speaks) {
     if (speaks) tick();
     judge();
@@ -281,29 +284,30 @@ asio::awaitable<bool> Siblings::look_through(std::string peer, Instant asked) {
     of.report = std::move(*report), of.reported_at = asked, of.said.clear();
   else
     of.said = report.error().text();
-  judgement_.probed(peer, asked, mesh::probe_of(answer));
+  auto probe = mesh::probe_of(answer);
+  if (probe.ssh) of.reached_at = asked;
+  judgement_.probed(peer, asked, probe);
   poke();
   co_return true;
 }
 
+/// Since any layer of it answered us; nothing: none has since this agent began.
+std::optional<Duration> Siblings::missed_for(const std::string& peer) {
+  const auto* view = judgement_.view(peer);
+  auto last = seen(peer).reached_at;
+  if (view != nullptr && view->heard && (!last || view->heard->asked > *last)) last = view->heard->asked;
+  if (!last) return std::nullopt;
+  return now() - *last;
+}
+
 asio::awaitable<void> Siblings::ask_outside(std::string peer) {
-  auto node = std::ranges::find(mesh_.nodes, peer, &NodeSpec::name);
-  if (node == mesh_.nodes.end() || node->outside_url.empty()) co_return;
-  auto url = parse_url(node->outside_url);
-  if (!url) co_return;
-  HttpRequest request;
-  request.to = url->endpoint;
-  request.target = url->target;
-  request.limit = kOutsideLimit;
   std::weak_ptr<int> alive = alive_;
   auto asked = now();
-  auto answer = co_await machine_.net().http(std::move(request));
-  if (alive.expired()) co_return;
-  auto says = mesh::Outside::cannot_tell;
-  if (answer && answer->status == 200) says = mesh::Outside::sees_it;
-  // A page that is gone, or an outage of the witness itself, says nothing of the node.
-  if (answer && (answer->status == 404 || answer->status == 503)) says = mesh::Outside::misses_it;
-  judgement_.outside(peer, asked, says);
+  auto missed = missed_for(peer);
+  auto said = co_await outside_.ask(peer, missed);
+  if (alive.expired() || !said) co_return;
+  judgement_.outside(peer, asked, said->says);
+  poke();
 }
 
 }  // namespace meshops

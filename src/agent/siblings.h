@@ -17,6 +17,7 @@
 #include "agent/echo.h"
 #include "agent/healer.h"
 #include "agent/leases.h"
+#include "agent/outside.h"
 #include "gateway/gateway.h"
 #include "mesh/bots.h"
 #include "mesh/judgement.h"
@@ -50,6 +51,8 @@ class Siblings {
   nlohmann::ordered_json status() const;
   /// Why this node is no member of the mesh, or cannot ask the others; empty: it is, and can.
   std::string trouble() const;
+  /// Why the object store of mesh.toml is of no use now; empty: it is, or there is none.
+  std::string store_trouble() const { return outside_.trouble(); }
   /// A person asks for a treatment of that node now, under its lease and within its budget, whoever's turn it
   /// is. One sentence of answer; how it ends stands in the ledger.
   Result<std::string> person_asks(const std::string& node, std::string by);
@@ -57,6 +60,15 @@ class Siblings {
   boost::asio::awaitable<Result<nlohmann::ordered_json>> rehearse(std::string node);
 
  private:
+  /// A lease: on the patient, in the object store, or both, with its number in each.
+  struct Held {
+    std::optional<std::uint64_t> on_patient, in_store;
+    std::uint64_t fence() const { return on_patient ? *on_patient : in_store.value_or(0); }
+  };
+  struct Granted {
+    Held held;
+    std::vector<mesh::Treatment> history;
+  };
   /// What the edge knows of a peer beyond the Judgement's own view.
   struct Seen {
     std::unique_ptr<mesh::RemoteSession> session;
@@ -65,7 +77,8 @@ class Siblings {
     std::string said;    // why there is no newer one
     unsigned looks = 0;  // under way
     bool treating = false;
-    std::map<std::uint64_t, std::uint64_t> fences;  // ticket → number of a lease that we hold
+    std::optional<Instant> reached_at;   // over SSH
+    std::map<std::uint64_t, Held> held;  // by ticket
   };
   /// How an order ended.
   struct Outcome {
@@ -85,10 +98,14 @@ class Siblings {
   boost::asio::awaitable<void> knock(std::string peer);
   boost::asio::awaitable<bool> look_through(std::string peer, Instant asked);
   boost::asio::awaitable<void> ask_outside(std::string peer);
+  std::optional<Duration> missed_for(const std::string& peer);
+  boost::asio::awaitable<Result<Granted>> lease_on(mesh::Decision decision);
   boost::asio::awaitable<void> take_lease(mesh::Decision decision);
+  boost::asio::awaitable<std::string> take_in_store(const mesh::Decision& decision, Instant began,
+                                                    Held& held);
+  boost::asio::awaitable<void> give_back(std::string peer, Held held);
   boost::asio::awaitable<void> give_back(std::string peer, std::uint64_t ticket);
-  boost::asio::awaitable<void> keep_lease(std::string peer, std::uint64_t ticket, std::uint64_t fence,
-                                          Lost over);
+  boost::asio::awaitable<void> keep_lease(std::string peer, std::uint64_t ticket, Lost over);
   boost::asio::awaitable<void> treat(mesh::Decision decision, std::string by);
   boost::asio::awaitable<Outcome> follow(const mesh::Decision& decision, Lost over);
   boost::asio::awaitable<Outcome> heal(const mesh::Decision& decision, Lost over);
@@ -118,6 +135,7 @@ class Siblings {
   Echo echo_;
   Doorkeeper doorkeeper_;
   Leases leases_;
+  OutsideWorld outside_;
   Instant doors_at_{}, bots_at_{};
   Secret mark_key_;                     // of bots' marks
   std::vector<mesh::OwnBot> bots_;      // of the gateways that run here

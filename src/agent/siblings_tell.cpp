@@ -176,11 +176,13 @@ asio::awaitable<void> Siblings::treat_for_person(std::string node, std::string b
                     .trouble = *order == Order::revive ? Trouble::agent_dead : Trouble::gateways_ill,
                     .order = *order,
                     .ticket = static_cast<std::uint64_t>(now().since_boot.count())};
-  co_await take_lease(decision);
+  // Judgement has not asked for it, and would give it back.
+  auto lease = co_await lease_on(decision);
   if (alive.expired()) co_return;
-  auto held = seen(node).fences.find(decision.ticket);
-  if (held == seen(node).fences.end()) co_return;
-  decision.fence = held->second;
+  if (!lease)
+    co_return log::info("mesh.person", fmt::format("nothing is done on {}: {}", node, lease.error().text()));
+  seen(node).held[decision.ticket] = lease->held;
+  decision.fence = lease->held.fence();
   co_await treat(decision, std::move(by));
   if (alive.expired()) co_return;
   co_await give_back(node, decision.ticket);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/siblings.h"
+#include "agent/within.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "mesh/found.h"
@@ -55,58 +56,124 @@ std::string why_not(const Result<RemoteAnswer>& answer) {
 
 }  // namespace
 
+/// Of a patient that is reached, its own lease counts, and the store's beside it; of one that nobody reaches,
+/// the store's is all there is.
+asio::awaitable<Result<Siblings::Granted>> Siblings::lease_on(Decision decision) {
+  std::weak_ptr<int> alive = alive_;
+  const auto peer = decision.peer;
+  const auto began = now();
+  Granted out;
+  if (decision.trouble != Trouble::unreachable) {
+    mesh::RemoteSession::Question question{.verb = Verb::lease, .ticket = decision.ticket, .within = kAsk};
+    auto answer = co_await ask(peer, std::move(question));
+    if (alive.expired()) co_return fail(RemoteCode::no_lease, "the agent ends");
+    if (!answer || !answer->good) co_return fail(RemoteCode::no_lease, "{}", why_not(answer));
+    auto lease = mesh::parse_lease_report(answer->result, peer);
+    if (!lease) co_return fail(std::move(lease).error());
+    out.held.on_patient = lease->fence;
+    out.history = std::move(lease->history);
+  }
+  auto refused = co_await take_in_store(decision, began, out.held);
+  if (alive.expired()) co_return fail(RemoteCode::no_lease, "the agent ends");
+  if (refused.empty()) co_return out;
+  if (out.held.on_patient) spawn(give_back(peer, out.held));
+  co_return fail(RemoteCode::leased, "{}", refused);
+}
+
 asio::awaitable<void> Siblings::take_lease(Decision decision) {
   std::weak_ptr<int> alive = alive_;
   const auto peer = decision.peer;
-  mesh::RemoteSession::Question question{.verb = Verb::lease, .ticket = decision.ticket, .within = kAsk};
-  auto answer = co_await ask(peer, std::move(question));
+  auto lease = co_await lease_on(decision);
   if (alive.expired()) co_return;
-  auto lease = answer && answer->good
-                   ? mesh::parse_lease_report(answer->result, peer)
-                   : Result<mesh::LeaseReport>(fail(RemoteCode::no_lease, "{}", why_not(answer)));
   if (!lease) {
-    log::info("mesh.lease", fmt::format("{} gives no lease: {}", peer, lease.error().text()),
-              {{"node", peer}});
+    log::info("mesh.lease", fmt::format("no lease on {}: {}", peer, lease.error().text()), {{"node", peer}});
     judgement_.lease_refused(now(), peer, decision.ticket);
     co_return poke();
   }
-  seen(peer).fences[decision.ticket] = lease->fence;
-  judgement_.lease_granted(now(), peer, decision.ticket, lease->fence, lease->history);
+  seen(peer).held[decision.ticket] = lease->held;
+  judgement_.lease_granted(now(), peer, decision.ticket, lease->held.fence(), lease->history);
   poke();
 }
 
+/// Why it must not be; empty: go on, with or without it.
+asio::awaitable<std::string> Siblings::take_in_store(const Decision& decision, Instant began, Held& held) {
+  using Is = OutsideWorld::Lease::Is;
+  std::weak_ptr<int> alive = alive_;
+  // A patient that is slow to give its own lease leaves less time for the store's.
+  auto left = std::max<Duration>(kAsk - (now() - began), 1s);
+  auto answer = co_await within(left, outside_.take(decision.peer, decision.ticket));
+  if (alive.expired()) co_return std::string();
+  auto lease = answer.value_or(
+      OutsideWorld::Lease{.is = Is::not_reached, .said = "the object store does not answer in time"});
+  if (lease.is == Is::held) held.in_store = lease.fence;
+  if (lease.is == Is::refused) co_return std::move(lease.said);
+  if (lease.is == Is::not_reached && !held.on_patient) co_return std::move(lease.said);
+  if (!lease.said.empty())
+    log::info("mesh.lease",
+              fmt::format("goes on without the store's lease on {}: {}", decision.peer, lease.said),
+              {{"node", decision.peer}});
+  co_return std::string();
+}
+
 asio::awaitable<void> Siblings::give_back(std::string peer, std::uint64_t ticket) {
-  auto& fences = seen(peer).fences;
-  auto held = fences.find(ticket);
-  if (held == fences.end()) co_return;  // it was never granted; if it comes later, Judgement says so again
-  auto fence = held->second;
-  fences.erase(held);
-  mesh::RemoteSession::Question question{.verb = Verb::release, .fence = fence, .within = kAsk};
+  auto& all = seen(peer).held;
+  auto held = all.find(ticket);
+  if (held == all.end()) co_return;  // it was never granted; if it comes later, Judgement says so again
+  auto both = held->second;
+  all.erase(held);
+  co_await give_back(std::move(peer), both);
+}
+
+/// Each ends by itself when its time is over.
+asio::awaitable<void> Siblings::give_back(std::string peer, Held held) {
+  if (held.in_store) spawn(outside_.give_back(peer, *held.in_store));
+  if (!held.on_patient) co_return;
+  mesh::RemoteSession::Question question{.verb = Verb::release, .fence = *held.on_patient, .within = kAsk};
   auto answer = co_await ask(peer, std::move(question));
-  // It ends by itself when its time is over.
   if (!answer || !answer->good)
     log::debug("mesh.lease", fmt::format("{}: {}", peer, why_not(answer)), {{"node", peer}});
 }
 
 /// Until `over`; a lease that is lost makes it so.
-asio::awaitable<void> Siblings::keep_lease(std::string peer, std::uint64_t ticket, std::uint64_t fence,
-                                           Lost over) {
+asio::awaitable<void> Siblings::keep_lease(std::string peer, std::uint64_t ticket, Lost over) {
+  using Is = OutsideWorld::Lease::Is;
   std::weak_ptr<int> alive = alive_;
+  auto renewed = now();
   while (true) {
     co_await rest(limits_.lease_term / 3);
     if (alive.expired() || *over) co_return;
-    mesh::RemoteSession::Question question{
-        .verb = Verb::lease, .fence = fence, .ticket = ticket, .within = kAsk};
-    auto answer = co_await ask(peer, std::move(question));
-    if (alive.expired() || *over) co_return;
-    // One that does not answer just now may answer the next time; one that says no has given it to another.
-    bool lost =
-        answer && !answer->good &&
-        (answer->code == code_name(RemoteCode::no_lease) || answer->code == code_name(RemoteCode::leased));
-    if (!lost) continue;
+    auto found = seen(peer).held.find(ticket);
+    if (found == seen(peer).held.end()) co_return;
+    const auto held = found->second;
+    std::string lost;
+    if (held.on_patient) {
+      mesh::RemoteSession::Question question{
+          .verb = Verb::lease, .fence = *held.on_patient, .ticket = ticket, .within = kAsk};
+      auto answer = co_await ask(peer, std::move(question));
+      if (alive.expired() || *over) co_return;
+      // One that does not answer just now may answer the next time; one that says no has given it to another.
+      if (answer && !answer->good &&
+          (answer->code == code_name(RemoteCode::no_lease) || answer->code == code_name(RemoteCode::leased)))
+        lost = answer->message;
+    }
+    if (held.in_store && lost.empty()) {
+      auto answer = co_await outside_.renew(peer, *held.in_store);
+      if (alive.expired() || *over) co_return;
+      if (answer.is == Is::held) renewed = now();
+      // Where nobody reaches the patient, another may take it by now.
+      bool ended = answer.is == Is::refused || now() - renewed >= limits_.lease_term;
+      if (ended && !held.on_patient) lost = answer.said;
+      if (ended && held.on_patient) {
+        log::warn("mesh.lease",
+                  fmt::format("the store's lease on {} is lost, its own counts: {}", peer, answer.said),
+                  {{"node", peer}});
+        if (auto still = seen(peer).held.find(ticket); still != seen(peer).held.end())
+          still->second.in_store.reset();
+      }
+    }
+    if (lost.empty()) continue;
     *over = true;
-    log::warn("mesh.lease", fmt::format("the lease on {} is lost: {}", peer, answer->message),
-              {{"node", peer}});
+    log::warn("mesh.lease", fmt::format("the lease on {} is lost: {}", peer, lost), {{"node", peer}});
     co_return judgement_.lease_lost(now(), peer, ticket);
   }
 }
@@ -150,7 +217,7 @@ asio::awaitable<void> Siblings::treat(Decision decision, std::string by) {
   auto entry = record(decision, by);
   if (!entry) log::error("mesh.ledger", entry.error().text());
   auto over = std::make_shared<bool>(false);
-  if (decision.fence != 0) spawn(keep_lease(peer, decision.ticket, decision.fence, over));
+  if (decision.fence != 0) spawn(keep_lease(peer, decision.ticket, over));
   auto outcome = co_await follow(decision, over);
   if (alive.expired()) co_return;
   bool lost = std::exchange(*over, true);

@@ -1,7 +1,5 @@
 #include "audit/secret_inventory.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 
 #include "audit/secrets.h"
 #include "audit/security_facts.h"
+#include "base/hmac.h"
 #include "base/text.h"
 
 namespace meshops::audit {
@@ -90,13 +89,7 @@ void find_secrets_in(const Site& site, const fs::path& path, std::string_view ke
 }
 
 std::string secret_fingerprint(std::string_view key, std::string_view secret) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), digest.data(), &size);
-  std::string out;
-  for (unsigned i = 0; i < std::min(6U, size); ++i) out += fmt::format("{:02x}", digest[i]);
-  return out;
+  return hex(hmac_sha256(key, secret), 6);
 }
 
 std::string environment_of(const fs::path& path) {

@@ -13,7 +13,7 @@
 
 namespace meshops {
 
-MESHOPS_ERROR_CODES(FileCode, "file", not_found, not_permitted, too_large, not_regular, io);
+MESHOPS_ERROR_CODES(FileCode, "file", not_found, not_permitted, too_large, not_regular, empty, io);
 
 /// errno as an Error of this room: "cannot read /x" because "permission denied".
 Error file_error(int error_number, std::string_view doing, const std::filesystem::path& path);

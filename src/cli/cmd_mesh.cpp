@@ -339,6 +339,7 @@ void add_mesh(CLI::App& app, const Globals& globals, Run& chosen) {
   who->callback([&globals, &chosen] { chosen = [&globals] { return members(globals); }; });
 
   add_matrix(*mesh, globals, chosen);
+  add_mesh_store(*mesh, globals, chosen);
   auto& keys = add_mesh_keys(*mesh, globals, chosen);
   auto* turn = keys.add_subcommand("rotate", "give all members a new mesh key while they run");
   turn->add_flag("--without-missing", options->without_missing,

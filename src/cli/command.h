@@ -57,8 +57,10 @@ void add_audit(CLI::App& app, const Globals& globals, Run& chosen);    // audit 
 void add_cloud(CLI::App& app, const Globals& globals, Run& chosen);    // cloud export
 void add_secrets(CLI::App& app, const Globals& globals, Run& chosen);  // secrets list access
 void add_mesh(CLI::App& app, const Globals& globals, Run& chosen);     // mesh init join leave members
-// Into the group that add_mesh() makes: mesh matrix; mesh keys install check, which it returns for more.
+// Into the group that add_mesh() makes: mesh matrix; mesh store; mesh keys install check, which it returns
+// for more.
 void add_matrix(CLI::App& mesh, const Globals& globals, Run& chosen);
+void add_mesh_store(CLI::App& mesh, const Globals& globals, Run& chosen);
 CLI::App& add_mesh_keys(CLI::App& mesh, const Globals& globals, Run& chosen);
 void add_remote(CLI::App& app, const Globals& globals, Run& chosen);
 void add_web(CLI::App& app, const Globals& globals, Run& chosen);

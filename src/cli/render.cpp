@@ -131,9 +131,12 @@ std::string render_status(const Json& status, WallTime now, const Look& look) {
     out += fmt::format("{} · node {} · agent {} {} since {}\n", paint("1", "mesh " + field(status, "mesh")),
                        paint("1", field(node, "name")), field(agent, "version"), field(agent, "state"),
                        ago(field(agent, "since"), now));
-    if (node.contains("mesh"))
+    if (node.contains("mesh")) {
       if (auto trouble = field(node["mesh"], "trouble"); !trouble.empty())
         out += fmt::format("  {} not in touch with the other nodes: {}\n", paint("33", "→"), trouble);
+      if (auto trouble = field(node["mesh"], "store_trouble"); !trouble.empty())
+        out += fmt::format("  {} the object store is of no use now: {}\n", paint("33", "→"), trouble);
+    }
     if (!node.contains("gateways") || node["gateways"].empty())
       out += "  no gateway here yet — see: meshops discover, meshops config init\n";
     else

@@ -163,6 +163,16 @@ struct ResetSpec {
   bool operator==(const ResetSpec&) const = default;
 };
 
+/// Where every node lays down its heartbeat outside of the mesh, and healers their leases about nodes that
+/// nobody reaches.
+struct StoreSpec {
+  std::string url;       // "s3://BUCKET/PREFIX" or "dir:/path"; empty: there is none
+  std::string endpoint;  // of S3; empty: Amazon's in that region
+  std::string region = "us-east-1";
+  std::filesystem::path key_file;
+  bool operator==(const StoreSpec&) const = default;
+};
+
 /// Which models a kind of work goes to.
 struct RouteSpec {
   std::string task;                 // "chat", "heartbeat", …: the choices of the schema
@@ -189,6 +199,7 @@ struct Mesh {
   AuditSpec audit;
   HiveSpec hive;
   ResetSpec reset;
+  StoreSpec store;
   std::vector<NodeSpec> nodes;  // at least this one
   std::vector<GatewaySpec> gateways;
   std::vector<AlertSpec> alerts;

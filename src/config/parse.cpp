@@ -11,6 +11,7 @@
 #include "config/mesh.h"
 #include "config/read_value.h"
 #include "config/schema.h"
+#include "config/seen.h"
 #include "config/surroundings.h"
 #include "config/toml_tree.h"
 #include "config/values.h"
@@ -29,27 +30,6 @@ constexpr Duration kShortestAlone = std::chrono::seconds(30);
 /// sockaddr_un.sun_path without its NUL (unix(7)).
 constexpr std::size_t kMostSocketBytes = 107;
 
-struct Set {
-  Position key;
-  Position value;
-  bool good = false;
-};
-/// Which keys a table sets, and where.
-struct Seen {
-  Position at;
-  std::map<std::string_view, Set> keys;
-  bool has(std::string_view key) const { return keys.contains(key); }
-  /// Absent, or set to something usable: further rules may rely on it.
-  bool usable(std::string_view key) const {
-    auto found = keys.find(key);
-    return found == keys.end() || found->second.good;
-  }
-  Position value_at(std::string_view key) const {
-    auto found = keys.find(key);
-    return found == keys.end() ? at : found->second.value;
-  }
-};
-
 class Parser {
  public:
   Parser(const std::filesystem::path& file, const Surroundings& around)
@@ -67,6 +47,7 @@ class Parser {
       finish_alerts();
       finish_audit();
       finish_routes();
+      finish_store();
     } else {
       add(tree.error().at, tree.error().code, tree.error().sentence, tree.error().hint);
     }
@@ -92,25 +73,17 @@ class Parser {
   // --- each section, key by key ---
 
   void fill_all(const toml_tree::Table& root) {
-    mesh_at_.at = agent_at_.at = limits_at_.at = heal_at_.at = audit_at_.at = hive_at_.at =
-        reset_at_.at = {1, 1};
     for (const auto& entry : root) {
-      if (entry.key == "mesh") {
-        if (const auto* t = single(entry)) fill(schema::mesh_keys(), *t, "mesh", mesh_, mesh_at_);
-      } else if (entry.key == "agent") {
-        if (const auto* t = single(entry)) fill(schema::agent_keys(), *t, "agent", mesh_, agent_at_);
-      } else if (entry.key == "limits") {
-        if (const auto* t = single(entry))
-          fill(schema::limits_keys(), *t, "limits", mesh_.limits, limits_at_);
-      } else if (entry.key == "heal") {
-        if (const auto* t = single(entry)) fill(schema::heal_keys(), *t, "heal", mesh_.heal, heal_at_);
-      } else if (entry.key == "audit") {
-        if (const auto* t = single(entry)) fill(schema::audit_keys(), *t, "audit", mesh_.audit, audit_at_);
-      } else if (entry.key == "hive") {
-        if (const auto* t = single(entry)) fill(schema::hive_keys(), *t, "hive", mesh_.hive, hive_at_);
-      } else if (entry.key == "reset") {
-        if (const auto* t = single(entry)) fill(schema::reset_keys(), *t, "reset", mesh_.reset, reset_at_);
-      } else if (entry.key == "node") {
+      if (one(entry, "mesh", schema::mesh_keys(), mesh_, mesh_at_) ||
+          one(entry, "agent", schema::agent_keys(), mesh_, agent_at_) ||
+          one(entry, "limits", schema::limits_keys(), mesh_.limits, limits_at_) ||
+          one(entry, "heal", schema::heal_keys(), mesh_.heal, heal_at_) ||
+          one(entry, "audit", schema::audit_keys(), mesh_.audit, audit_at_) ||
+          one(entry, "hive", schema::hive_keys(), mesh_.hive, hive_at_) ||
+          one(entry, "reset", schema::reset_keys(), mesh_.reset, reset_at_) ||
+          one(entry, "store", schema::store_keys(), mesh_.store, store_at_))
+        continue;
+      if (entry.key == "node") {
         fill_list(entry, schema::node_keys(), mesh_.nodes, nodes_at_);
       } else if (entry.key == "gateway") {
         fill_list(entry, schema::gateway_keys(), mesh_.gateways, gateways_at_);
@@ -126,6 +99,15 @@ class Parser {
         unknown_section(entry);
       }
     }
+  }
+
+  template <class T>
+  bool one(const toml_tree::Entry& entry, std::string_view name, std::span<const Key<T>> keys, T& out,
+           Seen& seen) {
+    if (entry.key != name) return false;
+    seen.at = entry.at;
+    if (const auto* table = single(entry)) fill(keys, *table, name, out, seen);
+    return true;
   }
 
   const toml_tree::Table* single(const toml_tree::Entry& entry) {
@@ -570,10 +552,32 @@ class Parser {
     }
   }
 
+  void finish_store() {
+    auto& store = mesh_.store;
+    bool s3 = store.url.starts_with("s3:");
+    for (std::string_view key : {"endpoint", "key_file"})
+      if (store_at_.has(key) && store_at_.usable("url") && !s3)
+        add(store_at_.keys[key].key, store_at_.has("url") ? ConfigCode::conflict : ConfigCode::missing_key,
+            store_at_.has("url") ? fmt::format("'{}' is for s3://, but this store is a directory", key)
+                                 : fmt::format("[store] has '{}' and no 'url', expected one", key),
+            store_at_.has("url") ? "" : "url = \"s3://my-bucket/meshops\"");
+    if (!s3 || !store_at_.usable("url")) return;
+    if (!store_at_.has("key_file"))
+      add(store_at_.at, ConfigCode::missing_key, "[store] has no 'key_file', expected one: s3:// needs it",
+          "key_file = \"/etc/meshops/store.key\"");
+    if (values::in_clear_text(store.endpoint))
+      add(store_at_.value_at("endpoint"), ConfigCode::bad_value,
+          "store.endpoint begins with http://, expected https://: who listens on the way could say what he "
+          "likes "
+          "of every node");
+    if (store.endpoint.empty() && store_at_.usable("endpoint") && store_at_.usable("region"))
+      store.endpoint = fmt::format("https://s3.{}.amazonaws.com", store.region);
+  }
+
   std::string file_;
   const Surroundings& around_;
   Mesh mesh_;
-  Seen mesh_at_, agent_at_, limits_at_, heal_at_, audit_at_, hive_at_, reset_at_;
+  Seen mesh_at_, agent_at_, limits_at_, heal_at_, audit_at_, hive_at_, reset_at_, store_at_;
   std::vector<Seen> nodes_at_, gateways_at_, alerts_at_, allows_at_, backups_at_, routes_at_;
   struct Found {
     Position at;

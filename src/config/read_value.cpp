@@ -135,6 +135,11 @@ class Reader {
       case Type::instance:
         if (auto parsed = values::instance(text); !parsed) return bad(quote(text), parsed.error());
         return text;
+      case Type::store_url:
+        if (auto parsed = values::store_place(text); !parsed) return bad(quote(text), parsed.error());
+        return text;
+      case Type::region:
+        return checked(text, values::region(text));
       case Type::unit: {
         auto full = values::unit(text);
         if (!full) return bad(quote(text), full.error());

@@ -464,6 +464,11 @@ const std::vector<Section>& sections() {
       section("audit", false, "What you have decided, as far as `meshops audit` asks for it.", audit_keys()),
       section("hive", false, "The shared brain of the mesh, as the audit looks at it.", hive_keys()),
       section("reset", false, "How a node that nobody reaches is reset through its provider.", reset_keys()),
+      section(
+          "store", false,
+          "An object store that every node reaches: a witness outside of the mesh, and where healers agree "
+          "who treats a node that nobody reaches.",
+          store_keys()),
       section("node", true, "One machine of the mesh. Without any, the mesh is this machine alone.",
               node_keys()),
       section("gateway", true, "One gateway to look after.", gateway_keys()),
@@ -548,6 +553,10 @@ std::string wanted(const KeyFacts& key) {
       return "an ed25519 public key such as \"ssh-ed25519 AAAA…\"";
     case Type::instance:
       return "an instance such as \"gcp:PROJECT/ZONE/NAME\" or \"vultr:ID\"";
+    case Type::store_url:
+      return "a store such as \"s3://my-bucket/meshops\" or \"dir:/mnt/shared/meshops\"";
+    case Type::region:
+      return "a region such as \"eu-central-1\"";
     case Type::choice:
       break;
   }

@@ -38,6 +38,8 @@ enum class Type {
   mailboxes,    // a list of them
   public_key,   // ssh-ed25519 AAAA…
   instance,     // gcp:PROJECT/ZONE/NAME, vultr:ID
+  store_url,    // s3://BUCKET/PREFIX, dir:/path
+  region,       // of a cloud: "eu-central-1"
   environment,  // a table of texts
 };
 
@@ -96,6 +98,7 @@ std::span<const Key<AllowSpec>> allow_keys();
 std::span<const Key<BackupSpec>> backup_keys();
 std::span<const Key<HiveSpec>> hive_keys();
 std::span<const Key<ResetSpec>> reset_keys();
+std::span<const Key<StoreSpec>> store_keys();
 std::span<const Key<RouteSpec>> route_keys();
 
 /// A section without its types: what documentation and suggestions need.

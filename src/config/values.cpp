@@ -199,6 +199,46 @@ std::expected<Instance, std::string> instance(std::string_view text) {
   return std::unexpected("\"gcp:PROJECT/ZONE/NAME\" or \"vultr:ID\"");
 }
 
+std::expected<StorePlace, std::string> store_place(std::string_view text) {
+  constexpr std::string_view kS3 = "s3://", kDirectory = "dir:";
+  StorePlace out;
+  if (text.starts_with(kDirectory)) {
+    out.directory = text.substr(kDirectory.size());
+    while (out.directory.size() > 1 && out.directory.ends_with('/')) out.directory.pop_back();
+    if (auto instead = path(out.directory); instead || out.directory == "/")
+      return std::unexpected("dir: and an absolute path of a directory");
+    return out;
+  }
+  if (!text.starts_with(kS3)) return std::unexpected("\"s3://BUCKET/PREFIX\" or \"dir:/path\"");
+  auto rest = text.substr(kS3.size());
+  auto slash = rest.find('/');
+  out.bucket = rest.substr(0, slash);
+  if (slash != rest.npos) out.prefix = rest.substr(slash + 1);
+  if (out.prefix.ends_with('/')) out.prefix.pop_back();
+  // Amazon: "Bucket naming rules"; others take no less.
+  bool good =
+      out.bucket.size() >= 3 && out.bucket.size() <= 63 &&
+      std::ranges::all_of(
+          out.bucket, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || c == '.' || c == '-'; }) &&
+      is_alnum(out.bucket.front()) && is_alnum(out.bucket.back()) && !out.bucket.contains("..");
+  if (!good)
+    return std::unexpected("after s3:// a bucket's name: 3 to 63 small letters, digits, '.' and '-'");
+  // Each becomes a part of a URL's path: nothing in them may mean anything there.
+  bool plain = out.prefix.size() <= 200 &&
+               (out.prefix.empty() || std::ranges::all_of(split(out.prefix, '/'), [](std::string_view part) {
+                  return !part.empty() && is_alnum(part.front()) && only(part, "-_.");
+                }));
+  if (!plain)
+    return std::unexpected(
+        "after the bucket a prefix: names of letters, digits, '.', '_' and '-' with single slashes between");
+  return out;
+}
+
+Wanted region(std::string_view text) {
+  if (!text.empty() && text.size() <= 40 && is_alnum(text.front()) && only(text, "-")) return std::nullopt;
+  return "the name of a region, such as \"eu-central-1\"";
+}
+
 std::expected<std::string, std::string> unit(std::string_view text) {
   constexpr std::string_view kService = ".service";
   constexpr std::array<std::string_view, 10> kOthers = {".socket",    ".timer", ".target", ".mount",

@@ -61,6 +61,15 @@ struct Instance {
 /// "gcp:my-project/europe-west1-b/alpha", "vultr:cb676a46-66fd-4dfb-b839-443f2e6c0b60"; or what was expected.
 std::expected<Instance, std::string> instance(std::string_view text);
 
+struct StorePlace {
+  std::string bucket, prefix;  // of S3; the prefix has no slashes at its ends and may be empty
+  std::string directory;       // else
+};
+/// "s3://my-bucket/some/prefix", "dir:/mnt/shared/meshops"; or what was expected.
+std::expected<StorePlace, std::string> store_place(std::string_view text);
+/// Of a cloud: "eu-central-1".
+Wanted region(std::string_view text);
+
 /// A service unit's full name, with ".service" when the text has no suffix of its own; or what was expected.
 std::expected<std::string, std::string> unit(std::string_view text);
 

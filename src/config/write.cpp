@@ -93,6 +93,7 @@ std::string to_toml(const Mesh& mesh) {
   write_table(out, "[audit]", schema::audit_keys(), mesh.audit);
   write_table(out, "[hive]", schema::hive_keys(), mesh.hive);
   write_table(out, "[reset]", schema::reset_keys(), mesh.reset);
+  write_table(out, "[store]", schema::store_keys(), mesh.store);
   for (const auto& node : mesh.nodes) write_table(out, "[[node]]", schema::node_keys(), node);
   for (const auto& gateway : mesh.gateways) write_table(out, "[[gateway]]", schema::gateway_keys(), gateway);
   for (const auto& alert : mesh.alerts) write_table(out, "[[alert]]", schema::alert_keys(), alert);
@@ -113,6 +114,7 @@ std::string to_json(const Mesh& mesh) {
   out["audit"] = json_table(schema::audit_keys(), mesh.audit);
   out["hive"] = json_table(schema::hive_keys(), mesh.hive);
   out["reset"] = json_table(schema::reset_keys(), mesh.reset);
+  out["store"] = json_table(schema::store_keys(), mesh.store);
   out["node"] = Json::array();
   for (const auto& node : mesh.nodes) out["node"].push_back(json_table(schema::node_keys(), node));
   out["gateway"] = Json::array();

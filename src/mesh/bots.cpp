@@ -1,24 +1,17 @@
 #include "mesh/bots.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
 #include <set>
 
+#include "base/hmac.h"
 #include "base/text.h"
 
 namespace meshops::mesh {
 
 std::string mark_of(const Bot& bot, const Secret& key) {
   auto text = fmt::format("meshops bot/1\n{}\n{}", bot.channel, bot.token.reveal());
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-  unsigned size = 0;
-  const auto& bytes = key.reveal();
-  ::HMAC(EVP_sha256(), bytes.data(), static_cast<int>(bytes.size()),
-         reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data(), &size);
+  auto digest = hmac_sha256(key.reveal(), text);
   ::explicit_bzero(text.data(), text.size());
-  return fmt::format("{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}", out[0], out[1], out[2], out[3], out[4], out[5]);
+  return hex(digest, 6);
 }
 
 std::string bots_tag(const std::vector<OwnBot>& own) {

@@ -2,11 +2,11 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/hmac.h"
 #include "mesh/word_file.h"
 
 namespace meshops::heartbeat {
@@ -15,31 +15,19 @@ namespace {
 
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kMostKeys = 16;
-constexpr std::size_t kMacBytes = 32;
+constexpr std::size_t kMacBytes = std::tuple_size_v<Digest>;
 constexpr std::size_t kBodyBytes = kDatagramBytes - kMacBytes;
 constexpr std::string_view kSchema = "meshops.heartbeat-keys/1";
 /// Of the derivation, and of the two kinds of datagrams: neither can be taken for another.
 constexpr std::string_view kDerived = "meshops heartbeat key 1";
 constexpr std::string_view kAsks = "MHB1Q", kAnswers = "MHB1A";
 
-using Mac = std::array<unsigned char, kMacBytes>;
-
-std::optional<Mac> hmac(std::string_view key, std::string_view text) {
-  Mac out{};
-  unsigned size = 0;
-  const auto* done =
-      HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data(), &size);
-  if (done == nullptr || size != out.size()) return std::nullopt;
-  return out;
-}
-
 /// Of a datagram's body, which begins with its kind; the mesh's name stands in front, with its length, so
 /// that no two pairs of name and body are one text.
-std::optional<Mac> seal(std::string_view mesh, std::string_view body, const Secret& key) {
+Digest seal(std::string_view mesh, std::string_view body, const Secret& key) {
   std::string text(1, static_cast<char>(mesh.size()));
   text.append(mesh).append(body);
-  return hmac(key.reveal(), text);
+  return hmac_sha256(key.reveal(), text);
 }
 
 bool is_name(std::string_view name) { return !name.empty() && name.size() <= kLongestName; }
@@ -61,9 +49,7 @@ class Writer {
   /// Filled up with zeroes, and the seal behind it.
   std::string sealed(std::string_view mesh, const Secret& key) {
     body_.resize(kBodyBytes, '\0');
-    auto mac = seal(mesh, body_, key);
-    if (!mac) return {};
-    return body_.append(reinterpret_cast<const char*>(mac->data()), mac->size());
+    return body_.append(raw(seal(mesh, body_, key)));
   }
 
  private:
@@ -110,7 +96,7 @@ std::optional<std::size_t> key_of(std::string_view datagram, std::string_view me
   auto body = datagram.substr(0, kBodyBytes), mac = datagram.substr(kBodyBytes);
   for (std::size_t i = 0; i < keys.keys.size(); ++i) {
     auto right = seal(mesh, body, keys.keys[i]);
-    if (right && CRYPTO_memcmp(right->data(), mac.data(), kMacBytes) == 0) return i;
+    if (CRYPTO_memcmp(right.data(), mac.data(), kMacBytes) == 0) return i;
   }
   return std::nullopt;
 }
@@ -137,11 +123,8 @@ bool Keys::operator==(const Keys& other) const {
 
 Keys derive(const serf::Keyring& ring) {
   Keys out;
-  for (const auto& key : ring.keys) {
-    auto derived = hmac(bytes_of(key.reveal()).reveal(), kDerived);
-    if (derived)
-      out.keys.emplace_back(std::string(reinterpret_cast<const char*>(derived->data()), derived->size()));
-  }
+  for (const auto& key : ring.keys)
+    out.keys.emplace_back(std::string(raw(hmac_sha256(bytes_of(key.reveal()).reveal(), kDerived))));
   return out;
 }
 

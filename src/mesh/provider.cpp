@@ -1,20 +1,13 @@
 #include "mesh/provider.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 
-#include "base/fd.h"
-#include "base/file.h"
+#include "base/secret_file.h"
 #include "base/text.h"
 #include "config/values.h"
 #include "mesh/provider_gcp.h"
@@ -56,37 +49,10 @@ Result<std::unique_ptr<Provider>> provider_of(const Mesh& mesh, const NodeSpec& 
 }
 
 Result<Secret> read_credential(const std::filesystem::path& path) {
-  constexpr std::size_t kMost = 16U << 10;
-  // O_NONBLOCK: a FIFO in its place must not hold us.
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd)
-    return fail(error(ProviderCode::no_key, "the key of a provider cannot be read")
-                    .because(file_error(errno, "open", path)));
-  struct stat st{};
-  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode))
-    return fail(ProviderCode::no_key, "{} is no file, expected the key of a provider", path.string());
-  if ((st.st_uid != 0 && st.st_uid != ::geteuid()) || (st.st_mode & 077) != 0)
-    return fail(error(ProviderCode::no_key,
-                      "{} can be read or changed by others, so the key in it is not used", path.string())
-                    .hint("chown root {} && chmod 600 {}; and make a new key, if others were there",
-                          path.string(), path.string()));
-  std::string bytes(kMost + 1, '\0');
-  std::size_t got = 0;
-  while (got < bytes.size()) {
-    auto n = ::read(fd.get(), bytes.data() + got, bytes.size() - got);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0)
-      return fail(error(ProviderCode::no_key, "the key of a provider cannot be read")
-                      .because(file_error(errno, "read", path)));
-    if (n == 0) break;
-    got += static_cast<std::size_t>(n);
-  }
-  bytes.resize(std::min(got, kMost));
-  Secret secret{std::string(trim(bytes))};
-  ::explicit_bzero(bytes.data(), bytes.size());
-  if (secret.empty() || got > kMost)
-    return fail(ProviderCode::no_key, "{} is {}, expected the key of a provider", path.string(),
-                got > kMost ? "larger than 16 KiB" : "empty");
+  auto secret = read_secret_file(path, "the key of a provider");
+  if (!secret)
+    return fail(error(ProviderCode::no_key, "the key of a provider cannot be used")
+                    .because(std::move(secret).error()));
   return secret;
 }
 

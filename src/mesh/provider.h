@@ -65,7 +65,7 @@ struct ProviderSetup {
   ProviderPatience patience;
 };
 
-/// A regular file of root's or our own that nobody else may read; at most 16 KiB.
+/// As read_secret_file() says.
 Result<Secret> read_credential(const std::filesystem::path& path);
 /// What a provider says of its refusal, in one line: {"error": {"message": …}}, {"error_description": …} or
 /// {"error": "…"}; empty if it says nothing that fits.

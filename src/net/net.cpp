@@ -196,10 +196,6 @@ class RealNet final : public Net {
   }
 };
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 /// Calls `on_line` for each whole line of `buffer` and drops it. False if `on_line` said so.
 bool give_lines(std::string& buffer, const std::function<bool(std::string_view)>& on_line) {
   std::size_t begin = 0;
@@ -215,6 +211,12 @@ bool give_lines(std::string& buffer, const std::function<bool(std::string_view)>
 }
 
 }  // namespace
+
+bool is_loopback(std::string_view host) {
+  // Not 127.example.org.
+  bool number = host.find_first_not_of("0123456789.") == host.npos;
+  return host == "localhost" || host == "::1" || (host.starts_with("127.") && number);
+}
 
 std::unique_ptr<Net> real_net() { return std::make_unique<RealNet>(); }
 

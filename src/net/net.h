@@ -73,6 +73,8 @@ struct Url {
   std::string target;
 };
 Result<Url> parse_url(std::string_view text);
+/// "localhost", "127.…", "::1".
+bool is_loopback(std::string_view host);
 
 /// One request from a program without an event loop (the CLI).
 Result<HttpAnswer> http_blocking(HttpRequest request);

@@ -13,11 +13,11 @@ import subprocess
 import sys
 import uuid
 
-from .base import die_with_parent, run, wait_until
+from . import tls
+from .base import die_with_parent, wait_until
 from .core import HERE
-from .net import SUBNET
+from .tls import ADDRESS
 
-ADDRESS = f"{SUBNET}.1"                               # the bridge itself: every node reaches it, whoever is cut off
 FIRST_PORT = 8443
 KEY_FILE = "/etc/meshops/vultr-reset.key"
 
@@ -30,9 +30,7 @@ class Cloud:
         self.ids = {}
         (self.dir / "power").mkdir(parents=True)
         (self.dir / "api-key").write_text(secrets.token_hex(18).upper() + "\n")
-        self.cert, key = self.dir / "cert.pem", self.dir / "cert.key"
-        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-             "-subj", "/CN=the lab's cloud", "-addext", f"subjectAltName=IP:{ADDRESS}", "-keyout", key, "-out", self.cert])
+        self.cert, key = tls.certificate(self.dir, "the lab's cloud")
         self._server = subprocess.Popen(
             lab.network.enter(sys.executable, HERE / "vultr_api.py", "--listen", ADDRESS, "--port", str(self.port),
                               "--cert", self.cert, "--key-file", key, "--dir", self.dir),
@@ -59,10 +57,9 @@ class Cloud:
 
     def let_in(self, *names):
         """These nodes hold the key, and believe the API's certificate."""
-        hashed = run(["openssl", "x509", "-noout", "-subject_hash", "-in", self.cert]).out.strip()
         for name in names:
             node = self.lab[name]
-            node.write(f"/etc/ssl/certs/{hashed}.0", self.cert.read_text())
+            tls.believe(node, self.cert)
             node.write(KEY_FILE, (self.dir / "api-key").read_text(), mode=0o600)
 
     # -- what is asked of it

@@ -1,0 +1,17 @@
+// A file that holds a secret: read each time it is needed, so that a new key needs no restart. Called by
+// whoever signs with one. What stands in it is in no error text.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "base/file.h"
+#include "base/secret.h"
+
+namespace meshops {
+
+/// Its text without blanks at both ends. A regular file of root's or our own that nobody else may read; at
+/// most 16 KiB. `what` is for errors: "the key of a provider".
+Result<Secret> read_secret_file(const std::filesystem::path& path, std::string_view what);
+
+}  // namespace meshops
