@@ -127,7 +127,7 @@ asio::awaitable<std::optional<OutsideWorld::Said>> OutsideWorld::ask(std::string
   if (store_) {
     auto beat = co_await ask_store(std::move(peer), missed_for);
     if (alive.expired()) co_return std::nullopt;
-    said = {mesh::either(said.says, beat.says), beat.paused};
+    said = {mesh::either(said.says, beat.says), beat.paused_ago};
   }
   co_return said;
 }
@@ -159,7 +159,9 @@ asio::awaitable<OutsideWorld::Said> OutsideWorld::ask_store(std::string peer,
     log::debug("mesh.store", beat.error().text(), {{"node", peer}});
     co_return Said{};
   }
-  co_return Said{mesh::outside_says((*there)->age, missed_for), beat->paused};
+  Said out{mesh::outside_says((*there)->age, missed_for)};
+  if (beat->paused) out.paused_ago = (*there)->age;
+  co_return out;
 }
 
 /// A key that may not list a bucket is not told that an object is missing: AWS answers 403. Then it is for

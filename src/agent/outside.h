@@ -30,7 +30,8 @@ class OutsideWorld {
 
   struct Said {
     mesh::Outside says = mesh::Outside::cannot_tell;
-    bool paused = false;  // by a person, says its last heartbeat in the store
+    /// So old is its last heartbeat in the store, if that says that a person paused the node.
+    std::optional<Duration> paused_ago = {};
     bool operator==(const Said&) const = default;
   };
   /// Nothing: nobody is there to be asked, or was asked a moment ago.

@@ -307,6 +307,7 @@ asio::awaitable<void> Siblings::ask_outside(std::string peer) {
   auto said = co_await outside_.ask(peer, missed);
   if (alive.expired() || !said) co_return;
   judgement_.outside(peer, asked, said->says);
+  if (said->paused_ago) judgement_.paused_outside(peer, asked - *said->paused_ago);
   poke();
 }
 

@@ -219,13 +219,10 @@ void Judgement::outside(std::string_view peer, Instant asked, Outside says) {
   p->view.outside = {asked, says};
 }
 
-void Judgement::wrote(std::string_view peer, Instant written, bool paused) {
+void Judgement::paused_outside(std::string_view peer, Instant written) {
   auto* p = find(peer);
-  if (p == nullptr || paused == last_said_paused(*p) || written <= last_own_word(p->view)) return;
-  if (paused)
-    kept_.paused.push_back(p->name);
-  else
-    std::erase(kept_.paused, p->name);
+  if (p == nullptr || last_said_paused(*p) || written <= last_own_word(p->view)) return;
+  kept_.paused.push_back(p->name);
 }
 
 void Judgement::care_for(Instant now, const std::vector<std::string>& peers) {

@@ -105,8 +105,9 @@ class Judgement {
   void probed(std::string_view peer, Instant asked, const Probe& probe);
   void knocked(std::string_view peer, Instant asked, bool ssh);
   void outside(std::string_view peer, Instant asked, Outside says);
-  /// What the peer's own heartbeat outside, written then, says of a person's pause.
-  void wrote(std::string_view peer, Instant written, bool paused);
+  /// The peer's own heartbeat outside, written then, says that a person paused it. That a pause is over it
+  /// must tell us itself: whoever may write there can only hold our hands.
+  void paused_outside(std::string_view peer, Instant written);
   void testified(const Testimony& testimony);
   void own_network(bool good) { network_good_ = good; }
   /// Whatever becomes of these peers is asked about at once, however far back in the order of their healers

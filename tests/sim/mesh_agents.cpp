@@ -123,10 +123,10 @@ void World::ask_outside(Machine& m) {
   for (const auto& peer : machines_) {
     if (peer.id == m.id || touch_[pair(m.id, peer.id)] != 0) continue;
     bool writes = world_of(peer) && peer.agent;
-    if (world_of(m) && peer.wrote_at > Duration{}) {
+    if (world_of(m) && peer.wrote_paused) {
       auto written = local(m) - (now_ - peer.wrote_at);
-      m.judge->wrote(peer.name, written, peer.wrote_paused);
-      learn_pause(m, peer, written, peer.wrote_paused);
+      m.judge->paused_outside(peer.name, written);
+      learn_pause(m, peer, written, true);
     }
     m.judge->outside(peer.name, local(m),
                      !world_of(m) ? Outside::cannot_tell

@@ -148,14 +148,15 @@ TEST(Looks, APauseIsBelievedFromOutsideOnlyIfItIsNewerThanItsOwnWord) {
   Twenty mesh;
   auto patient = mesh.patient_with(0, 2);
   auto paused = [&] { return mesh.asked_about(patient).patient_paused; };
-  mesh.judgement->wrote(patient, mesh.now - 30s, true);
+  mesh.judgement->paused_outside(patient, mesh.now - 30s);
   EXPECT_FALSE(paused()) << "it has said since that it is not";
   mesh.silent = patient;
   mesh.pass(10s);
-  mesh.judgement->wrote(patient, mesh.now - 5s, true);
+  mesh.judgement->paused_outside(patient, mesh.now - 5s);
   EXPECT_TRUE(paused());
-  mesh.judgement->wrote(patient, mesh.now - 2s, false);
-  EXPECT_FALSE(paused());
+  mesh.silent.clear();
+  mesh.pass(2s);
+  EXPECT_FALSE(paused()) << "its own word ends it";
 }
 
 }  // namespace
