@@ -168,7 +168,7 @@ def main():
     args = parser.parse_args()
     missing = [p for p in ("ceph-mon", "ceph-osd", "radosgw") if not shutil.which(p)]
     if missing:
-        sys.exit(f"s3.py: not installed: {', '.join(missing)}; ./dev lab installs them")
+        sys.exit(f"s3.py: not installed: {', '.join(missing)}; ./dev test lab installs them")
     cluster = Cluster(args)
     cluster.start()
     cluster.make_bucket()
