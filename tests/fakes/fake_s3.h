@@ -36,6 +36,9 @@ class FakeS3 final : public Net {
   boost::asio::awaitable<Result<Duration>> connect(Endpoint to, Duration) override {
     co_return fail(NetCode::refused, "nothing listens on {}", to.text());
   }
+  boost::asio::awaitable<Result<std::string>> first_line(Endpoint, Duration) override {
+    co_return std::string();
+  }
   boost::asio::awaitable<Result<HttpAnswer>> websocket_greeting(Endpoint to, std::string, Duration) override {
     co_return fail(NetCode::refused, "nothing listens on {}", to.text());
   }
