@@ -217,7 +217,7 @@ def test_who_has_the_mesh_key_and_another_healing_key_is_not_heard(mesh):
 
     def trouble():
         return next(n["mesh"]["trouble"] for n in mesh.sites["mh3"].status()["nodes"] if n["self"])
-    node.run("cd /var/lib/meshops && mkdir kept && mv healing_key healing_key.pub kept")
+    node.run("mkdir /root/right-key && cd /var/lib/meshops && mv healing_key healing_key.pub /root/right-key")
     try:
         node.wait("it to say that it has no key", lambda: "meshops mesh keys" in trouble(), 30)
         made = json.loads(node.run(["meshops", "mesh", "keys", "--format", "json"], check=False).out)["healing_key"]
@@ -233,7 +233,7 @@ def test_who_has_the_mesh_key_and_another_healing_key_is_not_heard(mesh):
         told = "in the name of mh3 is not signed"
         mesh.node("mh1").wait("mh1 to tell of it", lambda: told in mesh.node("mh1").journal("-u", "meshops-agent", "-o", "cat"), 60)
     finally:
-        node.run("cd /var/lib/meshops && mv -f kept/* . && rmdir kept")
+        node.run("mv -f /root/right-key/* /var/lib/meshops && rmdir /root/right-key")
         node.write(CONFIG, mesh.sites["mh3"].mesh_toml(), mode=0o640)
         node.systemctl("restart", "meshops-agent.service")
     mesh.wait_all_well(90)

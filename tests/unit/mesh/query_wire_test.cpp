@@ -124,6 +124,12 @@ TEST(QueryWire, ASignatureIsForOneQuestionOfOneMesh) {
   const auto answer = signed_bytes("m", question, "gamma", "text");
   EXPECT_NE(answer, base);
   EXPECT_NE(answer, signed_bytes("m", question, "delta", "text"));
+  for (auto change : {+[](Question& q) { q.asker = "delta"; }, +[](Question& q) { q.patient = "delta"; },
+                      +[](Question& q) { q.round = 8; }, +[](Question& q) { q.began = 8; }}) {
+    auto other = question;
+    change(other);
+    EXPECT_NE(answer, signed_bytes("m", other, "gamma", "text"));
+  }
   EXPECT_NE(answer, signed_bytes("m", question, "gamm", "atext"));
 }
 

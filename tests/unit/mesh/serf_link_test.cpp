@@ -222,6 +222,7 @@ TEST_F(Link, NobodySpeaksForAnother) {
     truth.sees = Sees::well;
     Testimony mute = lie;
     mute.witness = "mute";
+    // What gamma has said to the agent that ran here before.
     auto of_another_question = asked_for;
     of_another_question.began -= 1;
     auto changed = answer(asked_for, truth, "gamma");
@@ -229,7 +230,7 @@ TEST_F(Link, NobodySpeaksForAnother) {
     return header(seq) + give("gamma", answer(asked_for, lie, "beta")) + give("gamma", to_bytes(lie)) +
            give("gamma", to_bytes(lie) + std::string(kSignature, '\0')) +
            give("mute", answer(asked_for, mute, "beta")) + give("gamma", changed) +
-           give("gamma", answer(of_another_question, truth, "gamma")) +
+           give("gamma", answer(of_another_question, lie, "gamma")) +
            give("beta", answer(asked_for, truth, "gamma"));
   };
   link->ask({.asker = "alpha", .patient = "delta", .round = 7}, {"gamma"});
