@@ -282,10 +282,10 @@ std::span<const Key<NodeSpec>> node_keys() {
       key<&NodeSpec::healing_key>(
           {.name = "healing_key",
            .type = Type::public_key,
-           .meaning = "The public key of that node's healer: with it, that node may heal this one. "
-                      "`meshops mesh keys` on that node prints the line.",
+           .meaning = "The public key of that node's healer: with it, that node may heal this one, and what "
+                      "it says of others is heard. `meshops mesh keys` on that node prints the line.",
            .example = "\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDQ6nuIXhbP5FukhR7eLxI2qOtKS3VIkP1kOdSD1YaeD\"",
-           .default_words = "none: it heals nobody"}),
+           .default_words = "none: it heals nobody, and is not heard"}),
       key<&NodeSpec::instance>(
           {.name = "instance",
            .type = Type::instance,

@@ -1,7 +1,10 @@
 #include "mesh/query_wire.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+
+#include "mesh/ed25519.h"
 
 namespace meshops::mesh {
 
@@ -10,9 +13,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr unsigned kVersion = 1;
+/// 1 was not signed.
+constexpr unsigned kVersion = 2;
 constexpr std::size_t kMostName = 64;
-constexpr std::size_t kMostBytes = 1024;  // Serf carries no more
 /// An age beyond this says nothing that matters: all that is passed on is younger than an hour.
 constexpr Duration kMostAge = std::chrono::hours(24);
 
@@ -76,7 +79,7 @@ class Fields {
 };
 
 Result<Json> unpack(std::string_view bytes) {
-  if (bytes.size() > kMostBytes) return fail(malformed("it is too long"));
+  if (bytes.size() > kMostSerf) return fail(malformed("it is too long"));
   auto json = Json::from_msgpack(bytes, true, false);
   if (json.is_discarded()) return fail(malformed("it is no msgpack"));
   return json;
@@ -85,6 +88,13 @@ Result<Json> unpack(std::string_view bytes) {
 std::string pack(const Json& json) {
   std::string out;
   Json::to_msgpack(json, out);
+  return out;
+}
+
+/// As RFC 4251 has it: no two lists of fields give the same bytes.
+std::string fields(std::initializer_list<std::string_view> list) {
+  std::string out;
+  for (auto one : list) out += ed25519::field(one);
   return out;
 }
 
@@ -125,10 +135,29 @@ bool shorten(Testimony& t) {
 
 }  // namespace
 
+Result<Message> parse_message(std::string_view bytes) {
+  if (bytes.size() > kMostSerf) return fail(malformed("it is too long"));
+  if (bytes.size() <= kSignature) return fail(malformed("it is too short"));
+  auto text = bytes.size() - kSignature;
+  return Message{.text = bytes.substr(0, text), .signature = bytes.substr(text)};
+}
+
+std::string signed_bytes(std::string_view mesh, const Question& q, std::string_view text) {
+  return fields({"meshops question 1", mesh, q.asker, q.patient, std::to_string(q.round),
+                 std::to_string(q.began), text});
+}
+
+std::string signed_bytes(std::string_view mesh, const Question& answered, std::string_view witness,
+                         std::string_view text) {
+  return fields({"meshops testimony 1", mesh, answered.asker, answered.patient,
+                 std::to_string(answered.round), std::to_string(answered.began), witness, text});
+}
+
 std::string to_bytes(const Question& q) {
   Json treated = Json::array();
   if (q.treated) treated.push_back(packed(*q.treated));
-  return pack(Json::array({kVersion, q.asker, q.patient, q.round, q.claim, q.able, q.remembers, treated}));
+  return pack(
+      Json::array({kVersion, q.asker, q.patient, q.round, q.claim, q.able, q.remembers, treated, q.began}));
 }
 
 Result<Question> parse_question(std::string_view bytes) {
@@ -144,6 +173,7 @@ Result<Question> parse_question(std::string_view bytes) {
   out.remembers = f.flag();
   const auto& treated = f.list();
   if (!treated.empty()) out.treated = treatment_of(treated.front());
+  out.began = f.number();
   if (!f.good() || treated.size() > 1 || treated.size() != (out.treated ? 1U : 0U))
     return fail(malformed("a field is not what it should be"));
   return out;
@@ -199,6 +229,12 @@ Result<Testimony> parse_testimony(std::string_view bytes) {
   }
   if (!good || !names.good()) return fail(malformed("a field is not what it should be"));
   return out;
+}
+
+bool fits_query(std::size_t message, std::string_view asker, const std::vector<std::string>& names) {
+  std::size_t size = kSerfsPart + asker.size() + message;
+  for (const auto& name : names) size += name.size() + 3;
+  return size <= kMostSerf;
 }
 
 }  // namespace meshops::mesh

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "mesh/limits.h"
 #include "mesh/query_wire.h"
 #include "mesh/serf_setup.h"
 
@@ -26,14 +27,26 @@ constexpr auto kAgainAfter = 2s;
 constexpr Duration kAnswersWithin = 4s;
 /// Each question has a connection of its own, for its answers come until its time is over.
 constexpr unsigned kMostQuestions = 32;
-/// The names of whom it is for are part of a query, and Serf takes no query of more than 1024 bytes. A mesh
-/// with more names than this asks everybody.
-constexpr std::size_t kMostNames = 700;
+/// Who sends forged ones must not fill the journal with them.
+constexpr Duration kTellEvery = 1min;
+
+std::vector<std::string> names_of(const Mesh& mesh) {
+  std::vector<std::string> out;
+  for (const auto& node : mesh.nodes) out.push_back(node.name);
+  return out;
+}
 
 }  // namespace
 
 SerfLink::SerfLink(asio::any_io_executor executor, const Mesh& mesh, Ears ears)
-    : executor_(std::move(executor)), mesh_(mesh), ears_(std::move(ears)) {}
+    : executor_(std::move(executor)),
+      mesh_(mesh),
+      ears_(std::move(ears)),
+      began_(static_cast<std::uint64_t>(std::max<std::int64_t>(0, clock_.wall().time_since_epoch().count()))),
+      voice_(mesh),
+      order_(names_of(mesh), MeshLimits::of(mesh.limits.profile).heal_bound) {
+  voice_.refresh();
+}
 
 SerfLink::~SerfLink() = default;
 
@@ -70,7 +83,6 @@ asio::awaitable<Status> SerfLink::stay(serf::RpcTarget to) {
   auto client = std::move(*connected);
   auto listens = co_await client->listen("query,member-join,member-leave,member-failed,member-update");
   if (!listens) co_return listens;
-  SystemClock clock;
   Instant asked_at{};
   std::map<std::string, std::string> said;
   while (!alive.expired()) {
@@ -81,9 +93,10 @@ asio::awaitable<Status> SerfLink::stay(serf::RpcTarget to) {
       if (!taken) co_return taken;
       if (alive.expired()) co_return ok();
     }
-    auto now = clock.now();
+    auto now = clock_.now();
     if (now - asked_at >= kMembersEvery) {
       asked_at = now;
+      voice_.refresh();
       auto members = co_await client->members();
       if (!members) co_return fail(std::move(members).error());
       if (alive.expired()) co_return ok();
@@ -91,57 +104,109 @@ asio::awaitable<Status> SerfLink::stay(serf::RpcTarget to) {
       trouble_ = Error("", "");
       ears_.members(*members);
     }
-    auto event = co_await client->next_event(std::max<Duration>(asked_at + kMembersEvery - clock.now(), 1ms));
+    auto event =
+        co_await client->next_event(std::max<Duration>(asked_at + kMembersEvery - clock_.now(), 1ms));
     if (!event) co_return fail(std::move(event).error());
     if (alive.expired()) co_return ok();
     if (!*event) continue;
     if ((*event)->kind == serf::Event::Kind::members) asked_at = {};
     if ((*event)->kind != serf::Event::Kind::query || (*event)->name != kQueryName) continue;
-    auto question = parse_question((*event)->payload);
-    if (!question) {
-      log::debug("mesh.question", question.error().text());
-      continue;
-    }
-    if (question->asker == mesh_.node) continue;
-    auto answer = to_bytes(ears_.asked(*question));
-    auto given = co_await client->respond((*event)->id, std::move(answer));
+    auto words = answer((*event)->payload);
+    if (!words) continue;
+    auto given = co_await client->respond((*event)->id, std::move(*words));
     // Too late, or too long: the asker asks again.
     if (!given && !given.error().is(code_name(serf::SerfCode::refused))) co_return given;
   }
   co_return ok();
 }
 
-void SerfLink::ask(const Question& question, std::vector<std::string> witnesses) {
+std::optional<std::string> SerfLink::answer(std::string_view bytes) {
+  auto message = parse_message(bytes);
+  auto question = message ? parse_question(message->text) : fail(message.error());
+  if (!question) {
+    log::debug("mesh.question", question.error().text());
+    return std::nullopt;
+  }
+  if (question->asker == mesh_.node) return std::nullopt;
+  if (!voice_.said_by(question->asker, signed_bytes(mesh_.name, *question, message->text),
+                      message->signature)) {
+    ignore("a question", question->asker);
+    return std::nullopt;
+  }
+  if (!order_.take(clock_.now(), *question)) {
+    log::debug("mesh.question", fmt::format("an old question of {} came again", question->asker));
+    return std::nullopt;
+  }
+  auto text = to_bytes(ears_.asked(*question));
+  auto signature = voice_.sign(signed_bytes(mesh_.name, *question, mesh_.node, text));
+  if (!signature) return std::nullopt;  // trouble() says why
+  return text + *signature;
+}
+
+/// Whatever Serf says of who gave it: that is declared by who gave it.
+std::optional<Testimony> SerfLink::heard(const Question& question, std::string_view bytes) {
+  auto message = parse_message(bytes);
+  auto said = message ? parse_testimony(message->text) : fail(message.error());
+  if (!said) {
+    log::debug("mesh.testimony", said.error().text());
+    return std::nullopt;
+  }
+  if (said->patient != question.patient || said->round != question.round) return std::nullopt;
+  if (voice_.said_by(said->witness, signed_bytes(mesh_.name, question, said->witness, message->text),
+                     message->signature))
+    return std::move(*said);
+  ignore("an answer", said->witness);
+  return std::nullopt;
+}
+
+void SerfLink::ignore(std::string_view what, std::string_view node) {
+  auto now = clock_.now();
+  if (ignored_at_ && now - *ignored_at_ < kTellEvery) return;
+  ignored_at_ = now;
+  log::warn("mesh.voice",
+            fmt::format("{} in the name of {} is not signed with the healing_key that mesh.toml here has for "
+                        "{}: it is ignored; do all nodes have the same mesh.toml? see: meshops mesh keys",
+                        what, node, node),
+            {{"node", std::string(node)}});
+}
+
+void SerfLink::ask(const Question& asked, std::vector<std::string> witnesses) {
   if (under_way_ >= kMostQuestions) return log::warn("mesh.ask", "too many questions are under way");
   auto to = serf::this_nodes_rpc(mesh_);
   if (!to) return;
+  auto question = asked;
+  question.began = began_;
+  auto message = to_bytes(question);
+  auto signature = voice_.sign(signed_bytes(mesh_.name, question, message));
+  if (!signature) return;  // trouble() says why
+  message += *signature;
   ++under_way_;
-  asio::co_spawn(executor_, put(std::move(*to), question, std::move(witnesses)), asio::detached);
+  asio::co_spawn(executor_,
+                 put(std::move(*to), std::move(question), std::move(message), std::move(witnesses)),
+                 asio::detached);
 }
 
-asio::awaitable<void> SerfLink::put(serf::RpcTarget to, Question question,
+asio::awaitable<void> SerfLink::put(serf::RpcTarget to, Question question, std::string message,
                                     std::vector<std::string> witnesses) {
   std::weak_ptr<int> alive = alive_;
   auto client = co_await serf::Client::connect(std::move(to), kConnect);
   if (alive.expired()) co_return;
   if (client) {
+    // The names of whom it is for are part of a query. A mesh with more of them than fit asks everybody.
+    bool named = fits_query(message.size(), mesh_.node, witnesses);
     serf::Query query{.name = std::string(kQueryName),
-                      .payload = to_bytes(question),
+                      .payload = std::move(message),
                       .nodes = {},
                       .timeout = kAnswersWithin};
-    std::size_t names = 0;
-    for (const auto& witness : witnesses) names += witness.size() + 2;
-    if (names <= kMostNames) query.nodes = witnesses;
+    if (named) query.nodes = witnesses;
     // Where everybody was asked, others answer, too: the witnesses are waited for all the same.
     std::set<std::string> missing(witnesses.begin(), witnesses.end());
-    auto on_answer = [&](const std::string& from, const std::string& payload) {
+    auto on_answer = [&](const std::string&, const std::string& payload) {
       if (alive.expired()) return false;
-      auto testimony = parse_testimony(payload);
-      if (!testimony)
-        log::debug("mesh.testimony", testimony.error().text());
-      else if (testimony->witness == from && testimony->patient == question.patient)
+      if (auto testimony = heard(question, payload)) {
         ears_.testified(*testimony);
-      missing.erase(from);
+        missing.erase(testimony->witness);
+      }
       return !missing.empty();
     };
     auto asked = co_await (*client)->query(std::move(query), on_answer);

@@ -79,6 +79,9 @@ struct Question {
   bool remembers = true;  // false: it began lately without its memory, and may have a claim that it forgot
   /// The asker's own last one of that patient: who hears that a claim is withdrawn hears what came of it.
   std::optional<Treatment> treated = {};
+  /// When the asker's agent began: milliseconds of its own wall clock, compared with nothing but its own
+  /// earlier ones (QuestionOrder). Set where the question leaves.
+  std::uint64_t began = 0;
   bool operator==(const Question&) const = default;
 };
 

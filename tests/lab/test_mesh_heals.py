@@ -1,9 +1,11 @@
 """Three nodes with real Serf, sshd and systemd heal each other: what one's own agent cannot do, a sibling does; and
 what nobody can prove, nobody does. After each fault the ledgers of all are read."""
 
+import json
+
 import pytest
 from lab import HealingMesh, LabError, wait_until
-from lab.site import STATE
+from lab.site import CONFIG, STATE
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("needs_meshops")]
 NAMES = ("mh1", "mh2", "mh3")
@@ -208,3 +210,30 @@ def test_a_peer_is_ignored_by_fail2ban(mesh):
     node.wait("mh1's fail2ban to ignore the others", lambda: all(
         mesh.node(n).address in node.sh("fail2ban-client get sshd ignoreip", check=False) for n in ("mh2", "mh3")), 120, 1)
     node.systemctl("stop", "fail2ban.service")
+
+
+def test_who_has_the_mesh_key_and_another_healing_key_is_not_heard(mesh):
+    node = mesh.node("mh3")
+
+    def trouble():
+        return next(n["mesh"]["trouble"] for n in mesh.sites["mh3"].status()["nodes"] if n["self"])
+    node.run("mkdir /root/right-key && cd /var/lib/meshops && mv healing_key healing_key.pub /root/right-key")
+    try:
+        node.wait("it to say that it has no key", lambda: "meshops mesh keys" in trouble(), 30)
+        made = json.loads(node.run(["meshops", "mesh", "keys", "--format", "json"], check=False).out)["healing_key"]
+        node.wait("it to say that nobody knows this one", lambda: "not the one that mesh.toml has" in trouble(), 30)
+        # Its own mesh.toml has it, so it asks and answers; that of the others has not.
+        known = mesh.keys["mh3"].split('"')[-2]
+        node.write(CONFIG, mesh.sites["mh3"].mesh_toml().replace(known, made), mode=0o640)
+        node.systemctl("restart", "meshops-agent.service")
+        node.wait("it to speak with that", lambda: trouble() == "", 60)
+        mesh.kill_agent("mh2")
+        acts = healed(mesh, "mh2")
+        assert [a for a in acts if a[3] == "helped"] == [("mh1", "mh2", "revive", "helped")], acts
+        told = "in the name of mh3 is not signed"
+        mesh.node("mh1").wait("mh1 to tell of it", lambda: told in mesh.node("mh1").journal("-u", "meshops-agent", "-o", "cat"), 60)
+    finally:
+        node.run("mv -f /root/right-key/* /var/lib/meshops && rmdir /root/right-key")
+        node.write(CONFIG, mesh.sites["mh3"].mesh_toml(), mode=0o640)
+        node.systemctl("restart", "meshops-agent.service")
+    mesh.wait_all_well(90)
