@@ -70,8 +70,8 @@ struct Machine {
   Duration awake_since{};   // no freeze, no stall since then
   Duration steady_since{};  // no freeze, no stall, no refusal since then
   Duration lied_until = -1h, forgot_at = -1h;
-  std::vector<unsigned> membership;               // of each peer, as it knows it: odd is gone
-  Duration wrote_at{};  // its heartbeat outside
+  std::vector<unsigned> membership;  // of each peer, as it knows it: odd is gone
+  Duration wrote_at{};               // its heartbeat outside
   bool wrote_paused = false;
   std::vector<char> heard_paused;                 // of each peer: its last word to this node's agent
   std::vector<Instant> heard_at;                  // when that was asked for
