@@ -121,8 +121,17 @@ def measure(lab, size, seconds, starve):
            "in_bytes_s": median("in", 1), "out_bytes_s": median("out", 1),
            "status_ms": status_ms(nodes[0]),
            "suspicions": [line for n in nodes for line in suspicions(n, began)]}
+    show(out)  # before the end: to power off fifty nodes takes long
     mesh.poweroff()
     return out
+
+
+def show(r):
+    print(f"{r['nodes']:3} nodes  " + "  ".join(f"{u} {r[u + '_cpu_percent']:.2f} % {r[u + '_mib']:.1f} MiB" for u in UNITS)
+          + f"  in {r['in_bytes_s']:.0f} out {r['out_bytes_s']:.0f} bytes/s  status {r['status_ms']:.0f} ms"
+          + f"  suspicions {len(r['suspicions'])}", flush=True)
+    for line in r["suspicions"][:10]:
+        print(f"      {line}")
 
 
 def main():
@@ -139,13 +148,6 @@ def main():
                 sys.exit(f"{size} nodes need more of the kernel: sysctl -w {name.replace('/', '.')}={least(size)}")
         with interruptible(), Lab() as lab:
             rows.append(measure(lab, size, args.seconds, args.starve))
-        r = rows[-1]
-        print(f"{size:3} nodes  " + "  ".join(
-            f"{u} {r[u + '_cpu_percent']:.2f} % {r[u + '_mib']:.1f} MiB" for u in UNITS)
-            + f"  in {r['in_bytes_s']:.0f} out {r['out_bytes_s']:.0f} bytes/s  status {r['status_ms']:.0f} ms"
-            + f"  suspicions {len(r['suspicions'])}", flush=True)
-        for line in r["suspicions"][:10]:
-            print(f"      {line}")
     if args.json:
         Path(args.json).write_text(json.dumps(rows, indent=2) + "\n")
 
