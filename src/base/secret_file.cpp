@@ -11,10 +11,10 @@
 
 namespace meshops {
 
-Result<Secret> read_secret_file(const std::filesystem::path& path, std::string_view what) {
+Result<Secret> read_secret_file(const std::filesystem::path& path, std::string_view what, Links links) {
   constexpr std::size_t kMost = 16U << 10;
   // O_NONBLOCK: a FIFO in its place must not hold us.
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (links == Links::refuse ? O_NOFOLLOW : 0)));
   if (!fd) return fail(file_error(errno, "open", path));
   struct stat st{};
   if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode))

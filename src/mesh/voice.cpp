@@ -1,12 +1,7 @@
 #include "mesh/voice.h"
 
-#include <fcntl.h>
-
-#include <array>
-
-#include "base/fd.h"
-#include "base/file.h"
 #include "base/log.h"
+#include "base/secret_file.h"
 #include "mesh/remote_request.h"
 #include "mesh/remote_session.h"
 
@@ -14,7 +9,6 @@ namespace meshops::mesh {
 
 namespace {
 
-constexpr std::size_t kMostFile = 16U << 10;
 constexpr std::string_view kRemedy =
     "meshops mesh keys makes the key and prints its line: put that into every mesh.toml and restart the "
     "agents";
@@ -62,30 +56,11 @@ void Voice::refresh() {
 
 Result<ed25519::PrivateKey> Voice::read() const {
   auto own = keys_.find(self_);
-  // O_NONBLOCK: a FIFO in its place must not hold us.
-  Fd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
-  if (!fd && errno == ENOENT)
+  auto file = read_secret_file(file_, "a healing key", Links::refuse);
+  if (!file && file.error().is(code_name(FileCode::not_found)))
     return fail(no_voice(fmt::format("it has no healing key at {}", file_.string())));
-  if (!fd) return fail(no_voice("its healing key cannot be read").because(file_error(errno, "open", file_)));
-  struct stat is{};
-  if (::fstat(fd.get(), &is) != 0 || !S_ISREG(is.st_mode))
-    return fail(no_voice(fmt::format("{} is no file", file_.string())));
-  if ((is.st_uid != 0 && is.st_uid != ::geteuid()) || (is.st_mode & 077) != 0)
-    return fail(no_voice(fmt::format("its healing key {} may be read or changed by others", file_.string())));
-  std::array<char, kMostFile + 1> buffer{};
-  std::size_t got = 0;
-  ssize_t n = 0;
-  while (got < buffer.size()) {
-    n = ::read(fd.get(), buffer.data() + got, buffer.size() - got);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    got += static_cast<std::size_t>(n);
-  }
-  int wrong = n < 0 ? errno : 0;
-  auto key = ed25519::parse_private_key({buffer.data(), got});
-  ::explicit_bzero(buffer.data(), buffer.size());
-  if (wrong != 0)
-    return fail(no_voice("its healing key cannot be read").because(file_error(wrong, "read", file_)));
+  if (!file) return fail(no_voice("its healing key cannot be used").because(std::move(file).error()));
+  auto key = ed25519::parse_private_key(file->reveal());
   if (!key)
     return fail(no_voice(fmt::format("{} is no ed25519 key without a passphrase", file_.string()))
                     .because(key.error()));
