@@ -4,9 +4,9 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/hmac.h"
 #include "base/text.h"
 #include "mesh/own_unit.h"
 #include "mesh/serf_contacts.h"
@@ -94,13 +94,7 @@ std::string plan_hash(const Mesh& mesh) {
   agreed.gossip_port = mesh.gossip_port;
   agreed.gossip_profile = mesh.gossip_profile;
   agreed.nodes = mesh.nodes;
-  auto text = to_toml(agreed);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) return {};
-  std::string out;
-  for (std::size_t i = 0; i < 6; ++i) out += fmt::format("{:02x}", digest[i]);
-  return out;
+  return hex(sha256(to_toml(agreed)), 6);
 }
 
 std::map<std::string, std::string> own_tags(const Mesh& mesh, std::string_view version) {

@@ -103,13 +103,14 @@ class S3Store final : public ObjectStore, public std::enable_shared_from_this<S3
     auto target = url->target.ends_with('/') ? url->target : url->target + "/";
     target += percent_encoded(path(key), "/");
     const s3::Scope scope{.region = spec_.region, .now = clock_.wall()};
+    auto digest = hex(sha256(body));
     s3::Request to_sign{.method = method,
                         .path = target,
                         .query = {},
                         .headers = {{"host", host_header(url->endpoint)},
-                                    {"x-amz-content-sha256", hex(sha256(body))},
+                                    {"x-amz-content-sha256", digest},
                                     {"x-amz-date", s3::amz_date(scope.now)}},
-                        .payload_sha256 = hex(sha256(body))};
+                        .payload_sha256 = digest};
     if (!condition.empty()) to_sign.headers[condition] = value;
     if (!keys->session_token.empty()) to_sign.headers["x-amz-security-token"] = keys->session_token.reveal();
     HttpRequest request;
