@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/render_store.h"
+#include "cli/to_its_end.h"
 #include "mesh/store_of.h"
 
 namespace meshops::cli {
@@ -20,31 +21,23 @@ using SharedStore = std::shared_ptr<store::ObjectStore>;
 /// A key that may not list the bucket is told 403 of what is not there. The proof has shown that it may read.
 bool nothing_there(const Error& why) { return why.is(code_name(ObjectCode::refused)); }
 
+template <class T, class Parse>
+asio::awaitable<Result<std::optional<StoreRead<T>>>> read_one(SharedStore objects, std::string key,
+                                                              Parse parse) {
+  auto there = co_await objects->get(std::move(key));
+  if (!there && nothing_there(there.error())) co_return std::nullopt;
+  if (!there) co_return fail(std::move(there).error());
+  if (!*there) co_return std::nullopt;
+  Result<T> parsed = parse((*there)->bytes);
+  if (!parsed) co_return fail(std::move(parsed).error());
+  co_return StoreRead<T>{std::move(*parsed), (*there)->age};
+}
+
 asio::awaitable<void> read_row(SharedStore objects, const Mesh& mesh, StoreRow& row) {
-  auto beat = co_await objects->get(mesh::beat_key(mesh.name, row.node));
-  if (!beat && nothing_there(beat.error())) {
-    row.beat = std::nullopt;
-  } else if (!beat) {
-    row.beat = fail(std::move(beat).error());
-  } else if (*beat) {
-    auto parsed = mesh::parse_beat((*beat)->bytes, row.node);
-    if (parsed)
-      row.beat = StoreRead<mesh::Beat>{std::move(*parsed), (*beat)->age};
-    else
-      row.beat = fail(std::move(parsed).error());
-  }
-  auto lease = co_await objects->get(mesh::store_lease_key(mesh.name, row.node));
-  if (!lease && nothing_there(lease.error())) {
-    row.lease = std::nullopt;
-  } else if (!lease) {
-    row.lease = fail(std::move(lease).error());
-  } else if (*lease) {
-    auto parsed = mesh::parse_store_lease((*lease)->bytes);
-    if (parsed)
-      row.lease = StoreRead<mesh::StoreLease>{std::move(*parsed), (*lease)->age};
-    else
-      row.lease = fail(std::move(parsed).error());
-  }
+  auto beat = [&row](std::string_view text) { return mesh::parse_beat(text, row.node); };
+  row.beat = co_await read_one<mesh::Beat>(objects, mesh::beat_key(mesh.name, row.node), beat);
+  row.lease = co_await read_one<mesh::StoreLease>(objects, mesh::store_lease_key(mesh.name, row.node),
+                                                  mesh::parse_store_lease);
 }
 
 int run(const Globals& globals) {
@@ -62,12 +55,9 @@ int run(const Globals& globals) {
   StoreLook look{.mesh = mesh->name, .store = objects->text(), .conditions = ok(), .rows = {}};
   for (const auto& node : mesh->nodes) look.rows.push_back({node.name, std::nullopt, std::nullopt});
   // Not under the agent's own key: two that prove at once would disturb each other.
-  auto prove = [&]() -> asio::awaitable<void> {
-    look.conditions =
-        co_await store::prove_conditions(objects, mesh::proof_key(mesh->name, mesh->node + ".by-hand"));
-  };
-  asio::co_spawn(loop, prove(), asio::detached);
-  loop.run();
+  auto own_key = mesh::proof_key(mesh->name, mesh->node + ".by-hand");
+  look.conditions =
+      to_its_end(loop, store::prove_conditions(objects, std::move(own_key)), ObjectCode::not_reached);
   // Then the rows would all say the same.
   if (!look.conditions && !look.conditions.error().is(code_name(ObjectCode::ignores_conditions)))
     return report(globals, look.conditions.error());
@@ -87,10 +77,8 @@ void add_mesh_store(CLI::App& mesh, const Globals& globals, Run& chosen) {
   command->footer(
       "Example:\n  sudo meshops mesh store\n  sudo meshops mesh store --format json\n\n"
       "Writes a few times below MESH/proof to see that a write under a condition that does not hold is "
-      "refused. "
-      "Exit\ncodes: 0 it is, and every node has written within 90 s; 1 not so; 3 there is no store, or it "
-      "was not "
-      "reached.");
+      "refused. Exit\ncodes: 0 it is, and every node has written within 90 s; 1 not so; 3 there is no store, "
+      "or it was not reached.");
   command->callback([&globals, &chosen] { chosen = [&globals] { return run(globals); }; });
 }
 
