@@ -13,8 +13,8 @@
 namespace meshops::mesh {
 
 constexpr std::string_view kBotsTag = "bots";
-/// Serf takes 512 bytes of tags in all; so many marks fit beside ours.
-constexpr std::size_t kMostMarks = 20;
+/// Serf takes 512 bytes of tags in all; so many marks fit beside our others and their signature.
+constexpr std::size_t kMostMarks = 12;
 
 /// 12 hexadecimal digits: the same for the same token under the same key.
 std::string mark_of(const Bot& bot, const Secret& key);

@@ -44,7 +44,8 @@ SerfLink::SerfLink(asio::any_io_executor executor, const Mesh& mesh, Ears ears)
       ears_(std::move(ears)),
       began_(static_cast<std::uint64_t>(std::max<std::int64_t>(0, clock_.wall().time_since_epoch().count()))),
       voice_(mesh),
-      order_(names_of(mesh), MeshLimits::of(mesh.limits.profile).heal_bound) {
+      order_(names_of(mesh), MeshLimits::of(mesh.limits.profile).heal_bound),
+      spoken_(mesh.name, mesh.node, began_, MeshLimits::of(mesh.limits.profile).heal_bound) {
   voice_.refresh();
 }
 
@@ -86,20 +87,21 @@ asio::awaitable<Status> SerfLink::stay(serf::RpcTarget to) {
   Instant asked_at{};
   std::map<std::string, std::string> said;
   while (!alive.expired()) {
-    if (said != tags_) {
-      said = tags_;
-      const std::vector<std::string> none;
-      auto taken = co_await client->set_tags(said, none);
-      if (!taken) co_return taken;
-      if (alive.expired()) co_return ok();
-    }
     auto now = clock_.now();
     if (now - asked_at >= kMembersEvery) {
       asked_at = now;
       voice_.refresh();
+      if (!tags_.empty() && said != spoken_.sign(tags_, voice_)) {
+        said = spoken_.sign(tags_, voice_);
+        const std::vector<std::string> none;
+        auto taken = co_await client->set_tags(said, none);
+        if (!taken) co_return taken;
+        if (alive.expired()) co_return ok();
+      }
       auto members = co_await client->members();
       if (!members) co_return fail(std::move(members).error());
       if (alive.expired()) co_return ok();
+      for (const auto& node : spoken_.check(now, *members, voice_)) ignore("what is said of bots", node);
       if (!trouble_.sentence().empty()) log::info("mesh.serf", "this node's Serf answers again");
       trouble_ = Error("", "");
       ears_.members(*members);

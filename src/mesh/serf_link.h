@@ -17,6 +17,7 @@
 #include "config/mesh.h"
 #include "mesh/question_order.h"
 #include "mesh/serf_client.h"
+#include "mesh/spoken_tags.h"
 #include "mesh/voice.h"
 #include "mesh/word.h"
 
@@ -25,7 +26,8 @@ namespace meshops::mesh {
 class SerfLink {
  public:
   struct Ears {
-    /// All that Serf's `members` says, every two seconds and after each change.
+    /// All that Serf's `members` says, every two seconds and after each change; without what a node is said
+    /// to say of itself (kSpoken) and has not signed.
     std::function<void(const std::vector<serf::Member>&)> members;
     /// A peer asks what this node sees.
     std::function<Testimony(const Question&)> asked;
@@ -42,8 +44,8 @@ class SerfLink {
   /// Answers come to `testified`, as long as they can count; whoever does not answer is not told of. A node
   /// without a voice asks nobody: see trouble().
   void ask(const Question& question, std::vector<std::string> witnesses);
-  /// What this node says of itself in the gossip, beside what its Serf was started with; again after each
-  /// start.
+  /// What this node says of itself in the gossip, beside what its Serf was started with, within two seconds;
+  /// again after each start.
   void say(std::map<std::string, std::string> tags) { tags_ = std::move(tags); }
   /// Why the others cannot be asked (Serf, or this node's own key); no sentence: they can.
   const Error& trouble() const { return trouble_.sentence().empty() ? voice_.trouble() : trouble_; }
@@ -68,6 +70,7 @@ class SerfLink {
   std::optional<Instant> ignored_at_;  // the last time that it was told
   Error trouble_{"", ""};
   unsigned under_way_ = 0;
+  SpokenTags spoken_;
   std::map<std::string, std::string> tags_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

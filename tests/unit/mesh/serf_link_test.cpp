@@ -265,6 +265,29 @@ TEST_F(Link, AQuestionThatIsPlayedBackIsNotHeard) {
   EXPECT_EQ(asked.size(), 4U);
 }
 
+TEST_F(Link, WhatIsSaidOfBotsGoesOutSignedAndIsHeardOnlySigned) {
+  nlohmann::json out;
+  serf.says["tags"] = [&](std::uint64_t seq, const nlohmann::json& body) {
+    out = body["Tags"];
+    return header(seq);
+  };
+  // Delta plays what alpha has signed as its own.
+  serf.says["members"] = [&](std::uint64_t seq, const nlohmann::json&) {
+    auto member = [&](const char* name, const nlohmann::json& tags) {
+      return nlohmann::json{
+          {"Name", name}, {"Addr", "10.0.0.2"}, {"Port", 7946}, {"Status", "alive"}, {"Tags", tags}};
+    };
+    return header(seq) + pack({{"Members", {member("alpha", out), member("delta", out)}}});
+  };
+  link->say({{"bots", "0123456789ab"}, {"lease", "0123456789ab=r90"}});
+  start();
+  ASSERT_TRUE(until([&] { return members.size() == 2 && !out.is_null(); }));
+  EXPECT_EQ(members[0].tags["lease"], "0123456789ab=r90");
+  EXPECT_FALSE(members[0].tags["signed"].empty());
+  EXPECT_FALSE(members[1].tags.contains("lease"));
+  EXPECT_FALSE(members[1].tags.contains("bots"));
+}
+
 TEST_F(Link, WithoutAVoiceItAsksNobodyAndSaysWhy) {
   std::filesystem::remove(healing_key_file(mesh.state_dir));
   begin();
