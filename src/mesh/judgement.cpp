@@ -241,6 +241,7 @@ void Judgement::testified(const Testimony& testimony) {
   auto& seat = p->said[static_cast<std::size_t>(witness - peers_.data())];
   if (seat && seat->round > testimony.round) return;
   seat = testimony;
+  p->told_elsewhere = p->trouble != Trouble::none && (p->told_elsewhere || testimony.told);
   told_elsewhere_ = storm_ && (told_elsewhere_ || testimony.storm_told);
 }
 
@@ -302,6 +303,7 @@ Testimony Judgement::asked(Instant now, const Question& question) {
       kept_.claims.push_back({question.patient, question.asker, question.round, now});
   }
   out.remembers = !memory_whole_at_;
+  out.told = told(question.patient);
   out.storm_told = storm_ && (told(kMesh) || told_elsewhere_);
   for (const auto& claim : kept_.claims)
     if (claim.healer != question.asker || claim.patient != question.patient)

@@ -171,7 +171,9 @@ class Judgement {
     Instant claimed_at{}, lease_asked{}, treated_at{};
     std::uint64_t ticket = 0;
     std::optional<std::uint64_t> fence;
-    std::optional<Instant> refused_since;  // it gives nobody its lease
+    std::optional<Instant> refused_since;    // it gives nobody its lease
+    std::optional<Instant> must_tell_since;  // of this trouble
+    bool told_elsewhere = false;             // of it, by another
     Instant rest_until{};
   };
   /// A node's name cannot be empty, so this is nobody's but the mesh's.
@@ -233,7 +235,7 @@ class Judgement {
   void record(Instant now, Peer& p, Reason why, Decisions& out);
   void weather(Instant now, Decisions& out);
   std::size_t in_trouble(Instant now) const;
-  bool first_to_tell(Instant now, std::string_view about) const;
+  bool our_turn_to_tell(Instant now, std::string_view about, Instant since) const;
   bool known_to_most(Instant now, const Peer& p, std::uint64_t since_round) const;
   Order order_for(Instant now, const Peer& p) const;
   void drop_own_claim(const Peer& p);

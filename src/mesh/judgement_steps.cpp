@@ -44,7 +44,11 @@ void Judgement::look(Instant now, Peer& p) {
   if (trouble == p.trouble) return;
   p.trouble = trouble;
   p.since = now;
-  if (trouble == Trouble::none) p.refused_since.reset();
+  if (trouble == Trouble::none) {
+    p.refused_since.reset();
+    p.must_tell_since.reset();
+    p.told_elsewhere = false;
+  }
   // Its service manager has had the time since its agent was gone: one heartbeat, at most, is between a
   // question and its answer.
   bool says_so = p.view.gone_since && p.view.heard->fresh(now, limits_.suspect_after);
@@ -352,21 +356,26 @@ void Judgement::record(Instant now, Peer& p, Reason why, Decisions& out) {
   bool shut = p.refused_since && now - *p.refused_since > limits_.heal_bound + limits_.lease_term;
   // What is so for a moment only, between a treatment and the next look, is no news.
   bool must_know = shut || (steady && (ends_here || stuck));
-  if (told(p.name) || !must_know || !first_to_tell(now, p.name)) return;
+  if (told(p.name) || !must_know) return;
+  if (!p.must_tell_since) p.must_tell_since = now;
+  // Who says that people know of it may lie, or may have told them in vain.
+  if (p.told_elsewhere && now - *p.must_tell_since < 1h) return;
+  if (!our_turn_to_tell(now, p.name, *p.must_tell_since)) return;
   kept_.told.push_back(p.name);
   auto reason = shut ? Reason::lease_refused : why;
   out.push_back({.act = Act::tell, .peer = p.name, .reason = reason, .trouble = p.trouble});
 }
 
-/// Of those whose agents we hear, and us, one tells people.
-bool Judgement::first_to_tell(Instant now, std::string_view about) const {
+/// Of those whose agents we hear, and us, one tells people: the first, or whoever comes next if that one does
+/// not see what is to be told.
+bool Judgement::our_turn_to_tell(Instant now, std::string_view about, Instant since) const {
   auto ours = weight(about, self_);
-  for (const auto& other : peers_) {
-    if (other.name == about || weight(about, other.name) <= ours || !other.view.heard) continue;
+  auto goes_before = [&](const Peer& other) {
+    if (other.name == about || weight(about, other.name) <= ours || !other.view.heard) return false;
     const auto& word = *other.view.heard;
-    if (word.fresh(now, limits_.sight_fresh) && word.what.agent_age <= limits_.agent_stale) return false;
-  }
-  return true;
+    return word.fresh(now, limits_.sight_fresh) && word.what.agent_age <= limits_.agent_stale;
+  };
+  return now - since >= std::ranges::count_if(peers_, goes_before) * limits_.tell_next;
 }
 
 /// Nodes in trouble: those we see so for longer than a hiccup, and those that two others do.
@@ -399,9 +408,8 @@ void Judgement::weather(Instant now, Decisions& out) {
     if (told(kMesh)) out.push_back({.act = Act::recovered, .reason = Reason::storm});
     return drop_told(kMesh);
   }
-  if (!many || told(kMesh) || told_elsewhere_ || now - storm_since_ < limits_.storm_tell ||
-      !first_to_tell(now, kMesh))
-    return;
+  if (!many || told(kMesh) || told_elsewhere_) return;
+  if (!our_turn_to_tell(now, kMesh, storm_since_ + limits_.storm_tell)) return;
   kept_.told.emplace_back(kMesh);
   out.push_back({.act = Act::tell, .reason = Reason::storm});
 }

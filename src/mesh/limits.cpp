@@ -57,6 +57,9 @@ constexpr Row kTable[] = {
     {"storm_pause", &MeshLimits::storm_pause, "in a storm, between one treatment anywhere and the next"},
     {"storm_cooldown", &MeshLimits::storm_cooldown, "a storm ends this long after the last sign of it"},
     {"storm_tell", &MeshLimits::storm_tell, "a storm that lasts this long is told to people"},
+    {"tell_next", &MeshLimits::tell_next,
+     "who would tell people first has this long; then the next one does, if it sees the same and nobody has "
+     "told"},
 };
 
 std::string shown(const MeshLimits& limits, const Row& row) {

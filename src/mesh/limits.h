@@ -39,6 +39,7 @@ struct MeshLimits {
   Duration storm_pause = std::chrono::minutes(1);
   Duration storm_cooldown = std::chrono::minutes(5);
   Duration storm_tell = std::chrono::seconds(30);
+  Duration tell_next = std::chrono::minutes(1);
   bool operator==(const MeshLimits&) const = default;
 
   static MeshLimits of(Profile profile);

@@ -118,7 +118,7 @@ Json packed(const Testimony& t) {
   for (const auto& c : t.claims) claims.push_back({c.patient, c.healer, age_out(c.age)});
   for (const auto& x : t.treatments) treatments.push_back(packed(x));
   return Json::array({kVersion, t.witness, t.patient, t.round, static_cast<unsigned>(t.sees), t.can_heal,
-                      t.patient_paused, t.remembers, claims, treatments, t.in_trouble, t.storm_told});
+                      t.patient_paused, t.remembers, claims, treatments, t.in_trouble, t.told, t.storm_told});
 }
 
 /// Takes the least important away; false if there is nothing left that may go.
@@ -204,6 +204,7 @@ Result<Testimony> parse_testimony(std::string_view bytes) {
   const auto& claims = f.list();
   const auto& treatments = f.list();
   const auto& in_trouble = f.list();
+  out.told = f.flag();
   out.storm_told = f.flag();
   bool good = f.good();
   for (const auto& one : claims) {

@@ -105,6 +105,7 @@ struct Testimony {
   std::vector<Claim> claims;          // its own ones, and what it has heard of others
   std::vector<Treatment> treatments;  // of the last hour, of anybody
   std::vector<std::string> in_trouble;
+  bool told = false;        // it has told people about the patient
   bool storm_told = false;  // to people: whoever begins anew in the middle of it need not tell again
   bool operator==(const Testimony&) const = default;
 };

@@ -192,6 +192,7 @@ void World::lie(Testimony& said) {
   if (upto(16) == 0) said.treatments.push_back({any(), any(), upto(1000), ms_upto(3'600'000), upto(2) == 0});
   if (upto(4) == 0)
     for (const auto& m : machines_) said.in_trouble.push_back(m.name);
+  said.told = upto(8) == 0;
   said.storm_told = upto(8) == 0;
 }
 

@@ -85,6 +85,7 @@ class Bench {
     t.claims = claims;
     t.treatments = treatments;
     t.can_heal = able.contains(w);
+    t.told = told;
     t.storm_told = told_elsewhere;
     return t;
   }
@@ -118,7 +119,7 @@ class Bench {
   std::vector<Claim> claims;
   std::vector<Treatment> treatments;
   Decisions log;
-  bool grants = true, ends_at_once = false, told_elsewhere = false;
+  bool grants = true, ends_at_once = false, told = false, told_elsewhere = false;
   std::uint64_t fence = 0;
 };
 
@@ -572,7 +573,32 @@ TEST(Judgement, ABrokenNetworkIsNotToldNodeByNode) {
   EXPECT_EQ(bench.reason("n2"), Reason::no_reset);
   EXPECT_EQ(bench.count(Act::treat), 0U);
   ASSERT_TRUE(bench.judgement->in_storm());
-  EXPECT_EQ(bench.count(Act::tell), 0U) << "of the two n0 would be the first to tell; of the mesh it is n4";
+  // Of the two n0 would be the first to tell; of the mesh it is n4, which does not.
+  EXPECT_EQ(bench.count(Act::tell), 1U);
+  EXPECT_TRUE(
+      std::ranges::all_of(bench.log, [](const auto& d) { return d.act != Act::tell || d.peer.empty(); }));
+}
+
+TEST(Judgement, WhoComesFirstAndTellsNobodyIsNotWaitedForForEver) {
+  // Of these, one that is heard comes before n0 in telling of n1, and none of n2.
+  const std::vector<std::string> names = {"n0", "n1", "n2", "n3"};
+  auto before_us = [&](const std::string& about) {
+    return std::ranges::count_if(
+        names, [&](const auto& n) { return n != about && weight(about, n) > weight(about, "n0"); });
+  };
+  auto second = std::ranges::find_if(names, [&](const auto& n) { return n != "n0" && before_us(n) == 1; });
+  ASSERT_NE(second, names.end());
+  for (auto [told, minutes, tells] :
+       {std::tuple{false, 3, 0U}, {false, 5, 1U}, {true, 59, 0U}, {true, 90, 1U}}) {
+    Bench bench(4);
+    bench.told = told;
+    bench.fell(*second, kNothing);
+    bench.pass(minutes * 1min + 30s);
+    EXPECT_EQ(bench.reason(*second), Reason::somebody_sees_it);
+    EXPECT_EQ(bench.count(Act::tell), tells) << told << " " << minutes;
+    const Question question{.asker = "n3", .patient = *second, .round = 1};
+    EXPECT_EQ(bench.judgement->asked(bench.now, question).told, tells == 1);
+  }
 }
 
 TEST(Judgement, WhatWasNotSeenWhileWeSleptCountsForThePatient) {

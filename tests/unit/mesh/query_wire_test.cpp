@@ -20,7 +20,8 @@ Testimony a_testimony() {
           .claims = {{"beta", "alpha", 1500ms}},
           .treatments = {{"beta", "alpha", 1ULL << 63, 12min, true}, {"delta", "alpha", 3, 2s, false}},
           .in_trouble = {"beta", "delta"},
-          .storm_told = true};
+          .told = true,
+          .storm_told = false};
 }
 
 TEST(QueryWire, AQuestionComesBackAsItWas) {
