@@ -39,9 +39,9 @@ struct Spoken : testing::Test {
     auto mesh = mesh_of(node);
     std::filesystem::create_directories(mesh.state_dir);
     EXPECT_TRUE(write_file_atomic(healing_key_file(mesh.state_dir), keys[node].file(), {.mode = 0600}));
-    Voice voice(mesh);
-    voice.refresh();
-    return voice;
+    Voice out(mesh);
+    out.refresh();
+    return out;
   }
   void TearDown() override { std::filesystem::remove_all(root); }
 
