@@ -103,7 +103,7 @@ class Starved:
 def measure(lab, size, seconds, starve):
     names = [f"c{size}-{i + 1}" for i in range(size)]
     mesh = HealingMesh(lab, *names)
-    time.sleep(30)  # the first minute of Serf is talkative
+    time.sleep(30 + 2 * size)  # the first minute of Serf is talkative, and many machines have just booted
     nodes = [mesh.node(n) for n in names]
     with contextlib.ExitStack() as starved:
         for node in nodes if starve else []:

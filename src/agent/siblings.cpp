@@ -249,24 +249,46 @@ asio::awaitable<void> Siblings::look(std::string peer) {
   std::weak_ptr<int> alive = alive_;
   auto asked = now();
   ++of.looks;
-  auto answered = co_await within(kLookCounts, look_through(peer, asked));
-  if (alive.expired() || answered) co_return;
-  of.said = fmt::format("{} does not answer over SSH within {}", peer, duration_text(kLookCounts));
+  // Where nobody was reached lately a socket waits, not a process: of fifty that are gone that would be
+  // hundreds, and whoever hangs would have them all at its door.
+  auto greeted = ok();
+  if (!of.reached_at || asked - *of.reached_at > limits_.sight_fresh) {
+    greeted = co_await greets(peer);
+    if (alive.expired()) co_return;
+    if (greeted) asked = now();
+  }
+  if (greeted) {
+    auto answered = co_await within(kLookCounts, look_through(peer, asked));
+    if (alive.expired() || answered) co_return;
+    of.said = fmt::format("{} does not answer over SSH within {}", peer, duration_text(kLookCounts));
+  } else {
+    --of.looks;
+    of.said = greeted.error().text();
+  }
   judgement_.probed(peer, asked, {.ssh = false, .found = {}});
   poke();
 }
 
-/// As long as somebody greets there, its machine runs and the way to it is open.
 asio::awaitable<void> Siblings::knock(std::string peer) {
-  auto node = std::ranges::find(mesh_.nodes, peer, &NodeSpec::name);
-  if (node == mesh_.nodes.end()) co_return;
   std::weak_ptr<int> alive = alive_;
   auto asked = now();
+  auto greeted = co_await greets(peer);
+  if (alive.expired()) co_return;
+  judgement_.knocked(peer, asked, greeted.has_value());
+  poke();
+}
+
+/// As long as somebody greets there, its machine runs and the way to it is open.
+asio::awaitable<Status> Siblings::greets(std::string peer) {
+  auto node = std::ranges::find(mesh_.nodes, peer, &NodeSpec::name);
+  if (node == mesh_.nodes.end())
+    co_return fail(error(mesh::RemoteCode::unreachable, "mesh.toml has no node {}", peer));
   Endpoint to{.host = node->address, .port = node->ssh_port, .unix_path = {}};
   auto greeting = co_await machine_.net().first_line(std::move(to), kLookCounts);
-  if (alive.expired()) co_return;
-  judgement_.knocked(peer, asked, greeting && greeting->starts_with("SSH-"));
-  poke();
+  if (!greeting) co_return fail(std::move(greeting).error());
+  if (greeting->starts_with("SSH-")) co_return ok();
+  co_return fail(error(mesh::RemoteCode::unreachable, "what answers at {}:{} is no SSH server", node->address,
+                       node->ssh_port));
 }
 
 asio::awaitable<bool> Siblings::look_through(std::string peer, Instant asked) {

@@ -96,6 +96,7 @@ class Siblings {
   void carry_out(mesh::Decision decision);
   boost::asio::awaitable<void> look(std::string peer);
   boost::asio::awaitable<void> knock(std::string peer);
+  boost::asio::awaitable<Status> greets(std::string peer);
   boost::asio::awaitable<bool> look_through(std::string peer, Instant asked);
   boost::asio::awaitable<void> ask_outside(std::string peer);
   std::optional<Duration> missed_for(const std::string& peer);
