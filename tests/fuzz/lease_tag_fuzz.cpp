@@ -1,10 +1,12 @@
 // What any peer says of shared bots in its tags: reading it ends, and what was read is written so that it
-// reads the same. And what this node says, made of the same bytes, is read by the others as it was meant.
+// reads the same. What this node says, made of the same bytes, is read by the others as it was meant. And
+// whatever stands where a signature should be, nothing is heard that no node has signed.
 #include <cstdint>
 #include <iterator>
 
 #include "config/mesh.h"
 #include "mesh/bot_lease.h"
+#include "mesh/spoken_tags.h"
 #include "must.h"
 
 using namespace meshops;
@@ -13,6 +15,9 @@ using mesh::LeaseWord;
 
 namespace {
 
+/// Nobody here has the other half of it.
+constexpr std::string_view kKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIATp5fvzXn8HpPBIcTUueuYCG0GoJp7RznDTYQe8MweP";
 constexpr mesh::Polls kPolls[] = {mesh::Polls::runs, mesh::Polls::wants, mesh::Polls::takes,
                                   mesh::Polls::idle, mesh::Polls::kept_down};
 
@@ -37,11 +42,31 @@ void is_understood(std::string_view bytes) {
   must(mesh::parse_lease_tag(mesh::lease_tag(words)) == words);
 }
 
+void is_not_heard(std::string_view bytes) {
+  static const auto mesh = [] {
+    Mesh out;
+    out.nodes = {{.name = "alpha"}, {.name = "beta", .healing_key = std::string(kKey)}};
+    return out;
+  }();
+  mesh::Voice voice(mesh);
+  mesh::SpokenTags tags("m", "alpha", 1, 10min);
+  auto half = bytes.size() / 2;
+  const std::map<std::string, std::string> said = {{"lease", std::string(bytes.substr(0, half))},
+                                                   {"signed", std::string(bytes.substr(half))}};
+  for (const auto& signature : {said.at("signed"), "1.1." + said.at("signed")}) {
+    std::vector<serf::Member> members = {{.name = "beta", .tags = said}};
+    members[0].tags["signed"] = signature;
+    tags.check(Instant{1h}, members, voice);
+    must(!members[0].tags.contains("lease"));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
   reads_back(bytes);
   is_understood(bytes);
+  if (size > 0) is_not_heard(bytes);
   return 0;
 }
