@@ -241,7 +241,9 @@ void Judgement::testified(const Testimony& testimony) {
   auto& seat = p->said[static_cast<std::size_t>(witness - peers_.data())];
   if (seat && seat->round > testimony.round) return;
   seat = testimony;
-  p->told_elsewhere = p->trouble != Trouble::none && (p->told_elsewhere || testimony.told);
+  if (testimony.told && p->trouble != Trouble::none &&
+      std::ranges::find(p->tellers, testimony.witness) == p->tellers.end())
+    p->tellers.push_back(testimony.witness);
   told_elsewhere_ = storm_ && (told_elsewhere_ || testimony.storm_told);
 }
 

@@ -173,7 +173,7 @@ class Judgement {
     std::optional<std::uint64_t> fence;
     std::optional<Instant> refused_since;    // it gives nobody its lease
     std::optional<Instant> must_tell_since;  // of this trouble
-    bool told_elsewhere = false;             // of it, by another
+    std::vector<std::string> tellers;        // of it, by their own word
     Instant rest_until{};
   };
   /// A node's name cannot be empty, so this is nobody's but the mesh's.

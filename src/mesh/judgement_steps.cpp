@@ -47,7 +47,7 @@ void Judgement::look(Instant now, Peer& p) {
   if (trouble == Trouble::none) {
     p.refused_since.reset();
     p.must_tell_since.reset();
-    p.told_elsewhere = false;
+    p.tellers.clear();
   }
   // Its service manager has had the time since its agent was gone: one heartbeat, at most, is between a
   // question and its answer.
@@ -358,9 +358,9 @@ void Judgement::record(Instant now, Peer& p, Reason why, Decisions& out) {
   bool must_know = shut || (steady && (ends_here || stuck));
   if (told(p.name) || !must_know) return;
   if (!p.must_tell_since) p.must_tell_since = now;
-  // Who says that people know of it may lie, or may have told them in vain.
-  if (p.told_elsewhere && now - *p.must_tell_since < 1h) return;
-  if (!our_turn_to_tell(now, p.name, *p.must_tell_since)) return;
+  // One who says that people know may lie, or has told them in vain; two have not.
+  if (p.tellers.size() > 1) return;
+  if (!our_turn_to_tell(now, p.name, *p.must_tell_since + (p.tellers.empty() ? 0s : 1h))) return;
   kept_.told.push_back(p.name);
   auto reason = shut ? Reason::lease_refused : why;
   out.push_back({.act = Act::tell, .peer = p.name, .reason = reason, .trouble = p.trouble});

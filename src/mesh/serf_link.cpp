@@ -91,8 +91,8 @@ asio::awaitable<Status> SerfLink::stay(serf::RpcTarget to) {
     if (now - asked_at >= kMembersEvery) {
       asked_at = now;
       voice_.refresh();
-      if (!tags_.empty() && said != spoken_.sign(tags_, voice_)) {
-        said = spoken_.sign(tags_, voice_);
+      if (auto words = spoken_.sign(tags_, voice_); !tags_.empty() && words != said) {
+        said = std::move(words);
         const std::vector<std::string> none;
         auto taken = co_await client->set_tags(said, none);
         if (!taken) co_return taken;

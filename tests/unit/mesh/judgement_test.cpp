@@ -85,7 +85,7 @@ class Bench {
     t.claims = claims;
     t.treatments = treatments;
     t.can_heal = able.contains(w);
-    t.told = told;
+    t.told = told.contains(w);
     t.storm_told = told_elsewhere;
     return t;
   }
@@ -112,14 +112,14 @@ class Bench {
   Instant now{1h};
   std::optional<Judgement> judgement;
   std::vector<std::string> peers;
-  std::set<std::string> silent, able;
+  std::set<std::string> silent, able, told;
   std::map<std::string, Word> words;
   std::map<std::string, Probe> probes;
   std::map<std::string, Sees> sees;
   std::vector<Claim> claims;
   std::vector<Treatment> treatments;
   Decisions log;
-  bool grants = true, ends_at_once = false, told = false, told_elsewhere = false;
+  bool grants = true, ends_at_once = false, told_elsewhere = false;
   std::uint64_t fence = 0;
 };
 
@@ -588,14 +588,17 @@ TEST(Judgement, WhoComesFirstAndTellsNobodyIsNotWaitedForForEver) {
   };
   auto second = std::ranges::find_if(names, [&](const auto& n) { return n != "n0" && before_us(n) == 1; });
   ASSERT_NE(second, names.end());
-  for (auto [told, minutes, tells] :
-       {std::tuple{false, 3, 0U}, {false, 5, 1U}, {true, 59, 0U}, {true, 90, 1U}}) {
+  std::vector<std::string> others;
+  std::ranges::copy_if(names, std::back_inserter(others),
+                       [&](const auto& n) { return n != "n0" && n != *second; });
+  for (auto [tellers, minutes, tells] :
+       {std::tuple{0U, 3, 0U}, {0U, 5, 1U}, {1U, 59, 0U}, {1U, 90, 1U}, {2U, 90, 0U}}) {
     Bench bench(4);
-    bench.told = told;
+    bench.told.insert(others.begin(), others.begin() + tellers);
     bench.fell(*second, kNothing);
     bench.pass(minutes * 1min + 30s);
     EXPECT_EQ(bench.reason(*second), Reason::somebody_sees_it);
-    EXPECT_EQ(bench.count(Act::tell), tells) << told << " " << minutes;
+    EXPECT_EQ(bench.count(Act::tell), tells) << tellers << " " << minutes;
     const Question question{.asker = "n3", .patient = *second, .round = 1};
     EXPECT_EQ(bench.judgement->asked(bench.now, question).told, tells == 1);
   }
