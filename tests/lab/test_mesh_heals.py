@@ -187,6 +187,22 @@ def test_one_bot_on_two_gateways_is_found(mesh):
             site.write_gateway_config()
 
 
+def test_what_is_said_of_bots_without_a_signature_is_not_heard(mesh):
+    """Whoever may speak to Serf can set any tag."""
+    node = mesh.node("mh2")
+    rpc = json.loads(node.read("/var/lib/meshops/serf.json"))
+    serf = ["serf", "tags", "-rpc-addr", rpc["rpc_addr"], "-rpc-auth", rpc["rpc_auth"]]
+    told = "what is said of bots in the name of mh2 is not signed"
+
+    def ignored():
+        node.run([*serf, "-set", "lease=0123456789ab=r90"])  # again: its own agent may have begun a moment ago
+        return all(told in mesh.node(n).journal("-u", "meshops-agent", "-o", "cat") for n in ("mh1", "mh3"))
+    try:
+        wait_until("both to ignore that", ignored, 60, 1)
+    finally:
+        node.run([*serf, "-set", "lease="])
+
+
 def test_who_answers_with_old_keys_is_started_again(mesh):
     """As after a change of keys that died between the file and the unit."""
     node = mesh.node("mh2")
