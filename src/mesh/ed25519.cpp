@@ -67,6 +67,12 @@ std::string field(std::string_view bytes) {
   return out.append(bytes);
 }
 
+std::string fields(std::initializer_list<std::string_view> list) {
+  std::string out;
+  for (auto one : list) out += field(one);
+  return out;
+}
+
 std::optional<std::string_view> take_field(std::string_view& from) {
   if (from.size() < 4) return std::nullopt;
   std::size_t length = 0;

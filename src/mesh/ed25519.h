@@ -2,6 +2,7 @@
 // OpenSSL makes and checks. Called by check_signature() and Voice. Pure and total; no error shows a key.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@ constexpr std::size_t kKeyBytes = 32, kSignatureBytes = 64;
 
 /// RFC 4251: a length of four bytes, then that many.
 std::string field(std::string_view bytes);
+/// One after the other: no two lists give the same bytes.
+std::string fields(std::initializer_list<std::string_view> list);
 /// Takes the next one away; nothing if it is cut.
 std::optional<std::string_view> take_field(std::string_view& from);
 /// The second of the two fields of a key or of a signature, if the first names ed25519 and this has as many

@@ -1,13 +1,13 @@
 #include "mesh/query_wire.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
 
 #include "mesh/ed25519.h"
 
 namespace meshops::mesh {
 
+using ed25519::fields;
 using Json = nlohmann::json;
 using namespace std::chrono_literals;
 
@@ -88,13 +88,6 @@ Result<Json> unpack(std::string_view bytes) {
 std::string pack(const Json& json) {
   std::string out;
   Json::to_msgpack(json, out);
-  return out;
-}
-
-/// As RFC 4251 has it: no two lists of fields give the same bytes.
-std::string fields(std::initializer_list<std::string_view> list) {
-  std::string out;
-  for (auto one : list) out += ed25519::field(one);
   return out;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "base/text.h"
 #include "formats/ssh_keys.h"
 #include "mesh/ed25519.h"
@@ -19,9 +21,7 @@ std::string word_of(const SpokenTags::Tags& tags, std::string_view name) {
 /// No two nodes, meshes, serials or words give the same bytes.
 std::string signed_bytes(std::string_view mesh, std::string_view node, std::uint64_t began,
                          std::uint64_t serial, const SpokenTags::Tags& tags) {
-  std::string out;
-  for (std::string_view one : {std::string_view("meshops tags 1"), mesh, node}) out += ed25519::field(one);
-  for (auto number : {began, serial}) out += ed25519::field(std::to_string(number));
+  auto out = ed25519::fields({"meshops tags 1", mesh, node, std::to_string(began), std::to_string(serial)});
   for (auto name : kSpoken) out += ed25519::field(word_of(tags, name));
   return out;
 }

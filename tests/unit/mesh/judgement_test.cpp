@@ -580,7 +580,7 @@ TEST(Judgement, ABrokenNetworkIsNotToldNodeByNode) {
 }
 
 TEST(Judgement, WhoComesFirstAndTellsNobodyIsNotWaitedForForEver) {
-  // Of these, one that is heard comes before n0 in telling of n1, and none of n2.
+  // One of them comes before n0 in telling of this patient.
   const std::vector<std::string> names = {"n0", "n1", "n2", "n3"};
   auto before_us = [&](const std::string& about) {
     return std::ranges::count_if(
